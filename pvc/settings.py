@@ -1,0 +1,293 @@
+"""Settings: one file, from the environment. A bad value stops the start with a sentence.
+
+Every variable is described in README.md ("Configuration"). A secret may come from a file:
+`NAME_FILE=/run/secrets/name` instead of `NAME=...`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from pvc import logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+
+DEBUG = env.bool("DEBUG", default=False)
+
+SECRET_LENGTH = 32
+_WEAK_WORDS = ("changeme", "change-me", "change_me", "secret-key", "insecure", "password", "example")
+
+
+def _weakness(value: str) -> str | None:
+    """What is wrong with a secret, or None."""
+    if not value:
+        return "is missing"
+    if len(value) < SECRET_LENGTH:
+        return f"has {len(value)} characters; it needs at least {SECRET_LENGTH}"
+    if len(set(value)) < 10 or any(word in value.lower() for word in _WEAK_WORDS):
+        return "is easy to guess"
+    return None
+
+
+def _secret(name: str, *older_names: str) -> str:
+    """A secret from the environment; a weak one stops the start unless DEBUG is on."""
+    names = (name, *older_names)
+    value = next((found for each in names if (found := env.str(each, default="").strip())), "")
+    weakness = _weakness(value)
+    if weakness and not DEBUG:
+        raise ImproperlyConfigured(
+            f"{name} {weakness}. Set it to {SECRET_LENGTH} or more random characters, for example the "
+            f"output of `openssl rand -base64 48`, in {name} or in a file named by {name}_FILE."
+        )
+    return value or f"for-development-only-{name.lower()}"
+
+
+SECRET_KEY = _secret("SECRET_KEY")
+API_KEY_PEPPER = _secret("API_KEY_PEPPER", "JWT_SECRET")
+AUDIT_KEY = _secret("AUDIT_KEY")
+GATEWAY_SECRET = env.str("GATEWAY_SECRET", default="")
+if GATEWAY_SECRET and not DEBUG and _weakness(GATEWAY_SECRET):
+    raise ImproperlyConfigured(f"GATEWAY_SECRET {_weakness(GATEWAY_SECRET)}.")
+
+# ----------------------------------------------------------------------------- the server's parts
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "corsheaders",
+    "axes",
+    "django_celery_beat",
+    "django_prometheus",
+    "tenants",
+    "audit",
+    "prompts",
+    "deployments",
+]
+
+# The API crosses the first five; sessions, CSRF and log-in belong to the console alone.
+MIDDLEWARE = [
+    "pvc.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "pvc.middleware.CompressionMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "pvc.middleware.ConsoleSessionMiddleware",
+    "pvc.middleware.ConsoleCsrfMiddleware",
+    "pvc.middleware.ConsoleAuthenticationMiddleware",
+    "pvc.middleware.ConsoleMessageMiddleware",
+    "pvc.middleware.ConsoleLimitMiddleware",
+    "pvc.middleware.ConsoleAxesMiddleware",
+]
+
+ROOT_URLCONF = "pvc.urls"
+WSGI_APPLICATION = "pvc.wsgi.application"
+APPEND_SLASH = False
+# No address is ever built from the Host header (PUBLIC_API_URL is), so any may be sent.
+ALLOWED_HOSTS = ["*"]
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+WHITENOISE_USE_FINDERS = True
+
+# ----------------------------------------------------------------------------- PostgreSQL
+_DATABASE_OPTIONS = {
+    "connect_timeout": 3,
+    "application_name": "pvc",
+    "options": "-c statement_timeout=5000 -c lock_timeout=2000 "
+    "-c idle_in_transaction_session_timeout=10000 -c timezone=UTC",
+}
+_NO_TIMEOUTS = {"options": "-c statement_timeout=0 -c lock_timeout=30000 -c timezone=UTC"}
+
+
+def _database(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    config: dict[str, Any] = env.db(name)
+    config["ENGINE"] = "django_prometheus.db.backends.postgresql"
+    config["CONN_MAX_AGE"] = None
+    config["CONN_HEALTH_CHECKS"] = True
+    config["OPTIONS"] = {**config.get("OPTIONS", {}), **options}
+    return config
+
+
+try:
+    # `default` is the role that owns nothing; `owner` makes and changes tables, and serves no request.
+    DATABASES = {"default": _database("DATABASE_URL", _DATABASE_OPTIONS)}
+    if env.str("MIGRATE_DATABASE_URL", default=""):
+        DATABASES["owner"] = _database("MIGRATE_DATABASE_URL", _DATABASE_OPTIONS | _NO_TIMEOUTS)
+        DATABASES["owner"]["CONN_MAX_AGE"] = 0
+except ImproperlyConfigured as missing:
+    raise ImproperlyConfigured(
+        "DATABASE_URL is missing or not a URL. It looks like postgresql://pvc_app:...@host:5432/pvc."
+    ) from missing
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+PROMETHEUS_EXPORT_MIGRATIONS = False
+
+# ----------------------------------------------------------------------------- Redis
+REDIS_URL = env.str("REDIS_URL", default="")
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL is missing or not a URL. It looks like redis://host:6379/0.")
+REDIS_TIMEOUTS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.3}
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "pvc",
+        "OPTIONS": {"CLIENT_CLASS": "django_redis.client.DefaultClient", "CONNECTION_POOL_KWARGS": REDIS_TIMEOUTS},
+    }
+}
+#: How long, in seconds, a process may use the generation it last read (tenants/generation.py).
+GENERATION_LEASE = 0.025
+
+# ----------------------------------------------------------------------------- people and the console
+AUTH_USER_MODEL = "tenants.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "pvc.middleware.client_address"
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 8 * 3600
+CSRF_COOKIE_HTTPONLY = True
+PUBLIC_API_URL = env.str("PUBLIC_API_URL", default="").rstrip("/")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_API_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_API_URL] if PUBLIC_API_URL else []
+SECURE_HSTS_SECONDS = 31_536_000 if SESSION_COOKIE_SECURE else 0
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+UNFOLD = {"SITE_TITLE": "Prompt version control", "SITE_HEADER": "Prompt version control"}
+
+# ----------------------------------------------------------------------------- the API's edge
+#: Networks whose X-Forwarded-For is believed, read from the right (contract: rate limit).
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+RATE_LIMITS = {
+    "anonymous": env.int("RATE_LIMIT_ANONYMOUS", default=100),
+    "write": env.int("RATE_LIMIT_WRITE", default=600),
+    "read": env.int("RATE_LIMIT_READ", default=3000),
+    "hot": env.int("RATE_LIMIT_HOT", default=120_000),
+    "console": env.int("RATE_LIMIT_CONSOLE", default=1200),
+}
+#: How many web processes share the limits while Redis is away.
+WEB_PROCESSES = env.int("GRANIAN_WORKERS", default=1)
+
+_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=["*"])
+CORS_ALLOW_ALL_ORIGINS = "*" in _ORIGINS
+CORS_ALLOWED_ORIGINS = [] if CORS_ALLOW_ALL_ORIGINS else _ORIGINS
+CORS_ALLOW_CREDENTIALS = False
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_METHODS = ["DELETE", "GET", "OPTIONS", "POST", "PUT"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-gateway-signature",
+    "x-request-id",
+    "x-tenant-id",
+    "x-user-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "ETag",
+    "Idempotency-Replayed",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Audit-Hash",
+    "X-Audit-Seq",
+    "X-Request-Id",
+]
+
+# The gate in pvc/middleware.py measures a body against its route's limit before Django reads it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.auth.KeyAuthentication"],
+    "DEFAULT_PARSER_CLASSES": ["pvc.api.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["pvc.api.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "EXCEPTION_HANDLER": "pvc.api.answer_error",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Prompt version control",
+    "DESCRIPTION": "Versions that never change, tags that move, and a log that shows who moved them.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+
+# ----------------------------------------------------------------------------- Celery
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 100  # both stay below the visibility timeout
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {"purge-idempotency-records": {"task": "audit.purge_idempotency_records", "schedule": 3600.0}}
+
+# ----------------------------------------------------------------------------- language, time, logs
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="info").upper()
+if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+    raise ImproperlyConfigured("LOG_LEVEL is one of debug, info, warning, error, critical.")
+LOGGING_CONFIG = None
+logs.configure(level=LOG_LEVEL, readable=DEBUG)
+
