@@ -88,12 +88,13 @@ class Unprocessable(DomainError):
 
 
 class RateLimited(DomainError):
-    """Too many calls in the window (429). `retry_after` is in whole seconds."""
+    """Too many calls in the window (429). `limit` calls a window; `retry_after` in whole seconds."""
 
     code = "RATE_LIMITED"
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
+    def __init__(self, message: str, *, limit: int, retry_after: int) -> None:
         super().__init__(message)
+        self.limit = limit
         self.retry_after = retry_after
 
 

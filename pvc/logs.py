@@ -1,0 +1,81 @@
+"""Structured logs: JSON lines in production, readable ones in development, never a secret.
+
+Every line carries what `structlog.contextvars` was given for the request or task, above all `request_id`.
+"""
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+#: What a secret looks like when it stands inside other text.
+_SECRETS = re.compile(
+    r"(?P<key>pvc_[0-9A-Za-z]{8})_[0-9A-Za-z]{20,}"
+    r"|(?P<hook>whsec_)[0-9A-Za-z+/=]{16,}"
+    r"|(?P<bearer>[Bb]earer )[^\s\"',]{16,}"
+    r"|(?P<url>[a-z]+://[^\s:/@\"]*:)[^\s@\"]+(?=@)"
+)
+_SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|pepper|api_key$|signature", re.IGNORECASE)
+
+
+def redact(text: str) -> str:
+    """`text` with API keys, webhook secrets, bearer tokens and passwords in URLs taken out."""
+    return _SECRETS.sub(lambda found: "".join(part for part in found.groups() if part) + "[redacted]", text)
+
+
+def _hide_named_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for name in event:
+        if _SECRET_NAMES.search(name) and event[name] is not None:
+            event[name] = "[redacted]"
+    return event
+
+
+class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """The last word on every line, our own and the libraries': it leaves without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def configure(*, level: str, readable: bool) -> None:
+    """Send structlog's and the standard library's records through one pipe to standard error."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        _hide_named_secrets,
+    ]
+    last: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if readable
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        _RedactingFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("urllib3", "httpx2", "httpcore2", "axes"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def request_id() -> str | None:
+    """The id of the request or task this code runs for, if there is one."""
+    bound: dict[str, Any] = structlog.contextvars.get_contextvars()
+    return bound.get("request_id")
