@@ -14,13 +14,15 @@ class DomainError(Exception):
     """A refusal that a person can act on. `message` is a sentence; `details` goes into the body."""
 
     code: ClassVar[str] = "INTERNAL_ERROR"
-    #: A refused attempt that belongs into the audit log, as `<verb>.denied`.
+    #: Whether a verb that keeps its refusals writes this one down, as `<verb>.denied`.
     audited: ClassVar[bool] = False
 
     def __init__(self, message: str, **details: Any) -> None:
         super().__init__(message)
         self.message = message
         self.details = details
+        #: Audit verb, target's id and actor of the refused attempt, set by `@verb(refused=...)`.
+        self.refusal: tuple[str, str, Any] | None = None
 
 
 class Invalid(DomainError):
@@ -49,6 +51,7 @@ class Forbidden(DomainError):
     """Known, but not allowed to ask (403)."""
 
     code = "FORBIDDEN"
+    audited = True
 
 
 class NotFound(DomainError):
@@ -61,12 +64,14 @@ class Conflict(DomainError):
     """The state of things does not allow it (409)."""
 
     code = "CONFLICT"
+    audited = True
 
 
 class Gone(DomainError):
     """It was archived (410)."""
 
     code = "ARCHIVED"
+    audited = True
 
 
 class PreconditionFailed(DomainError):
@@ -85,6 +90,7 @@ class Unprocessable(DomainError):
     """Well-formed, but its content is refused (422)."""
 
     code = "INVALID_TEMPLATE"
+    audited = True
 
 
 class RateLimited(DomainError):

@@ -1,0 +1,61 @@
+"""The one table of what can happen: each audit verb, what it carries, and the event others hear of it.
+
+`record()` checks against it; the audit log, webhooks and their documentation all read it.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An audit verb. `public` is the event sent to subscribers, if any; `fields` are the names in its data."""
+
+    verb: str
+    meaning: str
+    fields: frozenset[str]
+    public: str | None = None
+
+
+def _event(verb: str, meaning: str, fields: str = "", public: str | None = None) -> Event:
+    return Event(verb, meaning, frozenset(fields.split()), public)
+
+
+EVENTS: Final = MappingProxyType(
+    {
+        event.verb: event
+        for event in (
+            _event("tenant.created", "A tenant was made.", "slug name"),
+            _event("user.created", "A person or a service account was made.", "username groups is_service owner"),
+            _event("api_key.created", "An API key was issued.", "key_id name owner scopes expires_at"),
+            _event("api_key.revoked", "An API key was revoked.", "key_id name owner"),
+            _event("namespace.created", "A namespace was made.", "slug name required_approvals"),
+            _event("prompt.created", "A prompt was made.", "namespace name type", "prompt.created"),
+            _event("prompt.updated", "A prompt's description or metadata changed.", "changed"),
+            _event("prompt.archived", "A prompt was archived.", "namespace name"),
+            _event("prompt.unarchived", "A prompt came back from the archive.", "namespace name"),
+            _event(
+                "version.created",
+                "A version was sealed; it never changes again.",
+                "versionId number checksum digest",
+                "version.created",
+            ),
+            _event(
+                "tag.moved",
+                "A tag points at another version, or was set for the first time.",
+                "tag fromVersionId fromNumber toVersionId toNumber kind reason",
+                "tag.moved",
+            ),
+            _event(
+                "tag.removed",
+                "A tag was taken away.",
+                "tag fromVersionId fromNumber toVersionId toNumber kind reason",
+                "tag.moved",
+            ),
+        )
+    }
+)
+
+#: What a refused attempt carries, under `<verb>.denied`.
+DENIED_FIELDS: Final = frozenset({"code", "message", "claimed"})

@@ -1,0 +1,273 @@
+"""One unit of work: `@verb` opens the transaction, `record()` says what happened, the exit writes it down.
+
+The outermost verb owns the transaction, nested ones join it. At its end, in this order: the deferred
+constraints, the events for others, the generation of the tenants whose served answers changed, the audit
+head and its rows, the idempotent answer, the generation's mark in Redis; commit; then once: the new
+generation and one lease of waiting, and the doorbell. The audit head is locked last and for one commit only.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from audit import chain
+from audit.events import DENIED_FIELDS, EVENTS
+from audit.models import AuditEntry, AuditHead, OutboxEvent
+from pvc import doorbell
+from pvc.errors import DomainError, Unavailable, raise_domain_error
+from tenants import generation
+from tenants.models import Actor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class BrokenAuditHead(Unavailable):
+    code = "AUDIT_HEAD_BROKEN"
+
+
+class Target(Protocol):
+    """Whatever has a primary key can be acted upon."""
+
+    @property
+    def pk(self) -> Any: ...
+
+
+class Receipt(NamedTuple):
+    """The last audit entry of a call, for the caller to keep: `X-Audit-Seq` and `X-Audit-Hash`."""
+
+    seq: int
+    hash: str
+
+
+@dataclass(slots=True)
+class Happening:
+    """One thing that happened, not yet written."""
+
+    verb: str
+    target: str
+    by: Actor
+    prompt_id: UUID | None
+    sequence: int | None
+    data: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Unit:
+    """What the present unit of work will write at its end."""
+
+    happenings: list[Happening] = field(default_factory=list)
+    tenants_to_bump: set[UUID] = field(default_factory=set)
+    #: Called with everything written, still inside the transaction (audit/idempotency.py).
+    before_commit: list[Callable[[], None]] = field(default_factory=list)
+
+
+_unit: ContextVar[Unit | None] = ContextVar("unit", default=None)
+_receipt: ContextVar[Receipt | None] = ContextVar("receipt", default=None)
+
+
+def last_receipt() -> Receipt | None:
+    """The receipt of the last entry written since `forget_receipt()` in this context."""
+    return _receipt.get()
+
+
+def forget_receipt() -> None:
+    _receipt.set(None)
+
+
+def record(
+    verb: str, target: Target, *, by: Actor, prompt_id: UUID | None = None, sequence: int | None = None, **data: Any
+) -> None:
+    """Say what happened; it is written when the unit ends. `sequence` numbers a prompt's public events."""
+    unit = _unit.get()
+    if unit is None:
+        raise RuntimeError(f"record({verb!r}) outside of a unit of work: wrap the action in @verb.")
+    if data.keys() != EVENTS[verb].fields:
+        raise RuntimeError(f"{verb} carries {sorted(EVENTS[verb].fields)}, not {sorted(data)}.")
+    unit.happenings.append(Happening(verb, str(target.pk), by, prompt_id, sequence, data))
+
+
+def touch_served(tenant_id: UUID) -> None:
+    """Say that what a hot path answers for this tenant changes with the present unit."""
+    unit = _unit.get()
+    if unit is None:
+        raise RuntimeError("touch_served() outside of a unit of work.")
+    unit.tenants_to_bump.add(tenant_id)
+
+
+def before_commit(callback: Callable[[], None]) -> None:
+    """Run `callback` as the unit's last act, when its audit entries are known."""
+    unit = _unit.get()
+    if unit is None:
+        raise RuntimeError("before_commit() outside of a unit of work.")
+    unit.before_commit.append(callback)
+
+
+def denied(verb: str, target: str, *, by: Actor, error: DomainError, claimed: str | None = None) -> None:
+    """Write down a refused attempt, in a transaction of its own."""
+    data = {"code": error.code, "message": error.message, "claimed": claimed[:100] if claimed else None}
+    assert data.keys() == DENIED_FIELDS
+    assert verb in EVENTS
+    with transaction.atomic(durable=True):
+        _append([Happening(f"{verb}.denied", target[:200], by, None, None, data)])
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """The outermost wrap: all or nothing, and written down. Inside another it simply joins."""
+    if _unit.get() is not None:
+        yield
+        return
+    unit = Unit()
+    token = _unit.set(unit)
+    generations: dict[UUID, int] = {}
+    try:
+        with transaction.atomic(durable=True):
+            yield
+            generations = _write_down(unit)
+    except DatabaseError as error:
+        forget_receipt()
+        raise_domain_error(error)
+    except DomainError as error:
+        _write_refusal(error)
+        raise
+    finally:
+        _unit.reset(token)
+    generation.publish(generations)
+    if any(EVENTS[each.verb].public for each in unit.happenings):
+        doorbell.ring()
+
+
+def _write_down(unit: Unit) -> dict[UUID, int]:
+    """The exit's fixed order. Returns the generations to publish after the commit."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    OutboxEvent.objects.bulk_create(
+        OutboxEvent(
+            tenant_id=each.by.tenant.pk, type=public, prompt_id=each.prompt_id, sequence=each.sequence, data=each.data
+        )
+        for each in unit.happenings
+        if (public := EVENTS[each.verb].public)
+    )
+    generations = {tenant_id: generation.bump(tenant_id) for tenant_id in sorted(unit.tenants_to_bump)}
+    _append(unit.happenings)
+    for callback in unit.before_commit:
+        callback()
+    generation.mark_in_flux(generations)
+    return generations
+
+
+def _append(happenings: list[Happening]) -> None:
+    """Add entries to the chains of their tenants, each head locked in the order of the tenants' ids."""
+    by_tenant: dict[UUID, list[Happening]] = {}
+    for happening in happenings:
+        by_tenant.setdefault(happening.by.tenant.pk, []).append(happening)
+    for tenant_id in sorted(by_tenant):
+        _append_to_chain(tenant_id, by_tenant[tenant_id])
+
+
+def _append_to_chain(tenant_id: UUID, happenings: list[Happening]) -> None:
+    key_id = chain.key_id(settings.AUDIT_KEY)
+    key = chain.tenant_key(settings.AUDIT_KEY, tenant_id)
+    head = _locked_head(tenant_id, key_id, key)
+    entries = []
+    now = timezone.now()
+    seq, previous = head.size, bytes(head.head_hash)
+    for each in happenings:
+        seq += 1
+        columns: dict[str, Any] = {
+            "seq": seq,
+            "at": now,
+            "actor": each.by.name,
+            "via": each.by.via,
+            "verb": each.verb,
+            "target": each.target,
+            "prompt_id": each.prompt_id,
+            "data": each.data,
+        }
+        canonical = chain.canonical_entry(tenant=tenant_id, **columns)
+        entry_hash = chain.entry_hash(previous, canonical)
+        mac = chain.entry_mac(key, tenant=tenant_id, seq=seq, entry_hash=entry_hash)
+        entries.append(
+            AuditEntry(
+                tenant_id=tenant_id,
+                **columns,
+                canonical=canonical,
+                prev_hash=previous,
+                entry_hash=entry_hash,
+                key_id=key_id,
+                mac=mac,
+            )
+        )
+        previous = entry_hash
+    AuditEntry.objects.bulk_create(entries)
+    head.size, head.head_hash, head.key_id = seq, previous, key_id
+    head.mac = chain.head_mac(key, tenant=tenant_id, size=seq, head_hash=previous)
+    head.save(update_fields=["size", "head_hash", "key_id", "mac"])
+    _receipt.set(Receipt(seq, previous.hex()))
+
+
+def _locked_head(tenant_id: UUID, key_id: str, key: bytes) -> AuditHead:
+    """The tenant's head, locked until the commit, and only if its mac says that nobody else wrote it."""
+    first = AuditHead(
+        tenant_id=tenant_id,
+        head_hash=chain.GENESIS,
+        key_id=key_id,
+        mac=chain.head_mac(key, tenant=tenant_id, size=0, head_hash=chain.GENESIS),
+    )
+    heads = AuditHead.objects.select_for_update().filter(pk=tenant_id)
+    head = heads.first()
+    if head is None:
+        AuditHead.objects.bulk_create([first], ignore_conflicts=True)
+        head = heads.get()
+    expected = chain.head_mac(key, tenant=tenant_id, size=head.size, head_hash=bytes(head.head_hash))
+    if head.key_id != key_id or bytes(head.mac) != expected:
+        raise BrokenAuditHead("The audit log's head does not verify; writing stops until an operator has looked.")
+    return head
+
+
+def _write_refusal(error: DomainError) -> None:
+    refusal = error.refusal
+    if refusal is not None:
+        verb, target, by = refusal
+        denied(verb, target, by=by, error=error)
+
+
+@overload
+def verb(action: Callable[P, R]) -> Callable[P, R]: ...
+@overload
+def verb(*, refused: str) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def verb(action: Callable[P, R] | None = None, *, refused: str | None = None) -> Any:
+    """Wrap an action in one unit of work.
+
+    `refused` is the audit verb under which a refusal of this action is written down (`<verb>.denied`).
+    """
+    if action is None:
+        return functools.partial(_wrap, refused=refused)
+    return _wrap(action, refused=refused)
+
+
+def _wrap(action: Callable[P, R], *, refused: str | None) -> Callable[P, R]:
+    @functools.wraps(action)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with unit_of_work():
+            try:
+                return action(*args, **kwargs)
+            except DomainError as error:
+                if refused and error.audited and error.refusal is None:
+                    subject: Any = args[0]
+                    by: Any = kwargs["by"]
+                    error.refusal = (refused, str(subject.pk), by)
+                raise
+
+    return run

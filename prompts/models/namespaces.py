@@ -1,0 +1,94 @@
+"""Namespaces and the policy under which their prompts reach production."""
+
+from typing import Any, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from prompts.names import BUILT_IN_TAGS, NAMESPACE_SLUG
+from pvc.crypto import ExactDecoder
+from pvc.errors import Conflict, Invalid, name_constraint
+from pvc.ids import new_id
+from tenants.models import Actor, Tenant, User
+
+
+class NamespaceQuerySet(models.QuerySet["Namespace"]):
+    def visible_to(self, actor: Actor) -> Self:
+        return self.filter(tenant=actor.tenant)
+
+
+class Namespace(models.Model):
+    """A folder of prompts under one policy. Its row is what policy decisions lock."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="namespaces")
+    slug = models.CharField(max_length=63)
+    name = models.CharField(max_length=200)
+    description = models.CharField(max_length=500, blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = NamespaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug"], name="one_namespace_per_slug"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="namespace_within_tenant"),
+            models.CheckConstraint(condition=Q(slug__regex=f"^{NAMESPACE_SLUG}$"), name="namespace_slug_is_plain"),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def policy(self) -> "NamespacePolicy":
+        """The policy in force: the newest row."""
+        return self.policies.order_by("-number")[0]
+
+    def locked_for_decision(self) -> Self:
+        """This row held against policy changes until the unit ends (FOR SHARE)."""
+        return type(self).objects.raw("SELECT * FROM prompts_namespace WHERE id = %s FOR SHARE", [self.pk])[0]
+
+    def allows_tag(self, name: str) -> bool:
+        return name in BUILT_IN_TAGS or name in self.policy.custom_tags
+
+
+def default_evaluation_policy() -> dict[str, Any]:
+    """The evaluation policy of a namespace that says nothing else (contract 4)."""
+    return {"mode": "block_failures", "threshold": 0.8, "harnesses": [], "max_age_hours": None, "auto_trigger": False}
+
+
+class NamespacePolicy(models.Model):
+    """One state of a namespace's policy. Append-only: the newest number holds."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="policies", db_constraint=False)
+    number = models.PositiveIntegerField()
+    required_approvals = models.PositiveSmallIntegerField()
+    custom_tags = ArrayField(models.CharField(max_length=36), default=list)
+    evaluation_policy = models.JSONField(default=default_evaluation_policy, decoder=ExactDecoder)
+    changed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    approved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name_plural = "namespace policies"
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "number"], name="one_policy_per_number"),
+            models.CheckConstraint(condition=Q(required_approvals__range=(0, 5)), name="approvals_between_0_and_5"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.namespace_id} policy {self.number}"
+
+
+name_constraint("one_namespace_per_slug", Conflict("A namespace with this slug already exists."))
+name_constraint("namespace_within_tenant", Conflict("This namespace exists already."))
+name_constraint("namespace_slug_is_plain", Invalid.field("slug", "Use lower-case letters, digits, - and _; up to 63."))
+name_constraint("namespace_slug_is_fixed", Invalid.field("slug", "A namespace's slug is fixed at its creation."))
+name_constraint("one_policy_per_number", Conflict("The policy was changed meanwhile; please try again."))
+name_constraint("approvals_between_0_and_5", Invalid.field("required_approvals", "0 to 5 approvals can be required."))
+name_constraint("policies_are_append_only", Conflict("A policy is never edited: a new one takes its place."))
+name_constraint("policy_in_tenant", Invalid("The policy and its namespace belong to one tenant."))

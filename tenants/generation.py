@@ -1,0 +1,59 @@
+"""One number per tenant that rises with every change of what a hot path answers.
+
+Readers hang what they keep under the tenant's generation and look at it at most once a lease; a writer
+raises it in its transaction, marks it as in flux before the commit, publishes it after, and waits out one
+lease before it answers. So once a write has answered, no process can still serve what was before it.
+
+The row in PostgreSQL is the truth; Redis holds a copy for five seconds at most, so a writer that cannot
+reach Redis, or dies between commit and publishing, is overtaken within that time.
+"""
+
+import time
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import F
+
+from pvc import store
+from pvc.breaker import redis_breaker
+from tenants.models import Tenant
+
+_FLUX = b"flux"
+_FLUX_MILLISECONDS = 15_000  # longer than any transaction may live
+_VALUE_MILLISECONDS = 5_000
+#: Never replaces a greater value by a smaller one.
+_PUBLISH = """
+local now = redis.call('GET', KEYS[1])
+if now and now ~= 'flux' and tonumber(now) > tonumber(ARGV[1]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+
+def _name(tenant_id: UUID) -> str:
+    return f"gen:{tenant_id}"
+
+
+def bump(tenant_id: UUID) -> int:
+    """Raise the generation inside the present transaction; locks the tenant's row until its end."""
+    Tenant.objects.filter(pk=tenant_id).update(generation=F("generation") + 1)
+    return Tenant.objects.values_list("generation", flat=True).get(pk=tenant_id)
+
+
+def mark_in_flux(tenant_ids: Iterable[UUID]) -> None:
+    """Before the commit: from here on readers ask PostgreSQL and publish nothing."""
+    for tenant_id in tenant_ids:
+        redis_breaker.call(lambda name=_name(tenant_id): store.client().set(name, _FLUX, px=_FLUX_MILLISECONDS), None)
+
+
+def publish(values: dict[UUID, int]) -> None:
+    """After the commit: the new values, never a lower one; then one lease of waiting for all of them."""
+    for tenant_id, value in values.items():
+        redis_breaker.call(lambda name=_name(tenant_id), value=value: _set_unless_lower(name, value), None)
+    if values:
+        time.sleep(settings.GENERATION_LEASE)
+
+
+def _set_unless_lower(name: str, value: int) -> None:
+    store.client().eval(_PUBLISH, 1, name, value, _VALUE_MILLISECONDS)
