@@ -32,11 +32,16 @@ class Content:
         return sha256_hex(self.body.encode())
 
     @property
+    def parsed(self) -> "str | Messages":
+        """The text, or a chat's messages."""
+        return parsed(self.type, self.body)
+
+    @property
     def digest(self) -> str:
         """Hex SHA-256 of the RFC 8785 bytes of {config, content, type, variables}: what approvals are bound to."""
         served = {
             "config": self.config,
-            "content": parsed(self.type, self.body),
+            "content": self.parsed,
             "type": self.type,
             "variables": self.variables,
         }

@@ -5,15 +5,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from jinja2.exceptions import UndefinedError
-from jinja2.runtime import ChainableUndefined, LoopContext, Undefined
+from jinja2.runtime import ChainableUndefined, LoopContext
 from jinja2.utils import Namespace
 
-from .budget import CONTAINERS, RANGE_ITEMS, STEP_BYTES, Group, RenderContext, too_large
+from .budget import COMPARED_BYTES, CONTAINERS, RANGE_ITEMS, STEP_BYTES, Group, RenderContext, too_large
 
 LARGEST_RESULT = 2**63
 STRIPPED_CHARACTERS = 100
-#: Bytes that a comparison in C walks in the time of one step.
-COMPARED_BYTES = 1_024
+#: Values that a search in C passes in the time of one step.
 COMPARED_VALUES = 64
 LOOP_ATTRIBUTES = frozenset({"index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem"})
 SCALARS = frozenset({str, int, float, bool, type(None)})
@@ -25,10 +24,16 @@ class Missing(ChainableUndefined):
 
     __slots__ = ()
 
+    @property
+    def _undefined_message(self) -> str:
+        name = self._undefined_name
+        return "a part of the loop has no value" if name is None else f"`{str(name)[:100]}` has no value"
+
+    def error(self) -> UndefinedError:
+        return UndefinedError(self._undefined_message)
+
     def __repr__(self) -> str:
         return "''"
-
-    __hash__ = Undefined.__hash__
 
 
 class Box(Namespace):
@@ -50,7 +55,7 @@ class Box(Namespace):
 
 
 def kind_of(value: Any) -> str:
-    if isinstance(value, Undefined):
+    if type(value) is Missing:
         return "a missing value"
     if value is None:
         return "null"
@@ -58,11 +63,6 @@ def kind_of(value: Any) -> str:
     if type(value) in (int, float):
         return "a number"
     return names.get(type(value), "a list")
-
-
-def give_up(value: Undefined) -> UndefinedError:
-    """The error that says which value is missing."""
-    return UndefinedError(value._undefined_message)
 
 
 # Reading
@@ -74,20 +74,20 @@ def read(value: Any, key: Any) -> Any:
         raise TypeError("a name that begins with `_` cannot be read")
     kind = type(value)
     if type(key) not in SCALARS:
-        return Missing(name=kind_of(key), obj=value)
+        return Missing(name=kind_of(key))
     if kind is dict:
-        return value[key] if key in value else Missing(name=key, obj=value)
+        return value[key] if key in value else Missing(name=key)
     if kind in SEQUENCES and isinstance(key, int):
-        return value[key] if -len(value) <= key < len(value) else Missing(name=str(key), obj=value)
+        return value[key] if -len(value) <= key < len(value) else Missing(name=str(key))
     if kind is Box:
         return value.values[key] if key in value.values else Missing(name=key)
     if kind is Group and key in ("grouper", "list"):
         return value.grouper if key == "grouper" else value.list
     if kind is LoopContext and key in LOOP_ATTRIBUTES:
         return getattr(value, key)
-    if isinstance(value, Undefined):
+    if type(value) is Missing:
         return value
-    return Missing(name=str(key), obj=value)
+    return Missing(name=str(key))
 
 
 def read_path(value: Any, path: Any) -> Any:
@@ -98,13 +98,13 @@ def read_path(value: Any, path: Any) -> Any:
 
 
 def slice_of(context: RenderContext, value: Any, start: Any = None, stop: Any = None, step: Any = None) -> Any:
-    if isinstance(value, Undefined):
+    if type(value) is Missing:
         return value
     if type(value) not in SEQUENCES:
         raise TypeError(f"only text and lists can be cut, not {kind_of(value)}")
     for bound in (start, stop, step):
-        if isinstance(bound, Undefined):
-            raise give_up(bound)
+        if type(bound) is Missing:
+            raise bound.error()
         if bound is not None and not isinstance(bound, int):
             raise TypeError(f"a position must be a whole number, not {kind_of(bound)}")
     part = value[start:stop:step]
@@ -128,17 +128,17 @@ def concatenated(context: RenderContext, *values: Any) -> str:
 
 def items_of(context: RenderContext, value: Any) -> list[Any]:
     """The items of anything that can be looped over, paid for one by one."""
-    if isinstance(value, Undefined):
+    if type(value) is Missing:
         return []
     if type(value) not in SEQUENCES and type(value) is not dict:
         raise TypeError(f"a list is needed here, not {kind_of(value)}")
-    context.spend_on_bytes(len(value) * 4)
+    context.spend_on_items(len(value))
     return list(value)
 
 
 def looped(context: RenderContext, value: Any, cost: int) -> Iterable[Any]:
     """What a `for` runs over; the whole loop is paid before it starts."""
-    if isinstance(value, Undefined):
+    if type(value) is Missing:
         return ()
     if type(value) not in SEQUENCES and type(value) is not dict:
         raise TypeError(f"`for` needs a list, not {kind_of(value)}")
@@ -155,8 +155,8 @@ def captured(context: RenderContext, value: Any) -> str:
 
 def numbers(context: RenderContext, *bounds: Any) -> range:
     for bound in bounds:
-        if isinstance(bound, Undefined):
-            raise give_up(bound)
+        if type(bound) is Missing:
+            raise bound.error()
         if not isinstance(bound, int):
             raise TypeError(f"`range` needs whole numbers, not {kind_of(bound)}")
     made = range(*bounds)
@@ -170,7 +170,7 @@ def namespace(context: RenderContext, _nothing: None, /, *given: Any, **values: 
     if len(given) > 1 or not all(type(mapping) is dict for mapping in given):
         raise TypeError("`namespace` takes `name=value` pairs or one mapping")
     merged = {**(given[0] if given else {}), **values}
-    context.spend_on_bytes(len(merged) * 4)
+    context.spend_on_items(len(merged))
     return Box(merged)
 
 
@@ -181,18 +181,19 @@ def pay_for_comparing(context: RenderContext, left: Any, right: Any) -> None:
     if type(left) is str and type(right) is str:
         context.spend(1 + min(len(left), len(right)) // COMPARED_BYTES)
     elif type(left) in CONTAINERS and type(right) in CONTAINERS:
-        context.spend_on_bytes(context.weigh(left) + context.weigh(right))
+        context.spend_on_walk(left)
+        context.spend_on_walk(right)
     else:
         context.spend(1)
 
 
 def contains(context: RenderContext, container: Any, item: Any) -> bool:
     kind = type(container)
-    if isinstance(container, Undefined):
+    if type(container) is Missing:
         return False
     if kind is str:
-        if isinstance(item, Undefined):
-            raise give_up(item)
+        if type(item) is Missing:
+            raise item.error()
         if type(item) is not str:
             raise TypeError(f"text can only contain text, not {kind_of(item)}")
         context.spend_on_bytes(len(container))
@@ -200,7 +201,7 @@ def contains(context: RenderContext, container: Any, item: Any) -> bool:
         length = len(item) if type(item) is str else 0
         context.spend(1 + len(container) // COMPARED_VALUES + len(container) * length // (COMPARED_BYTES * STEP_BYTES))
     elif kind in SEQUENCES:
-        context.spend_on_bytes(context.weigh(list(container)) * 2 + len(container) * 4)
+        context.spend_on_walk(list(container), 2)
     elif kind is dict:
         context.spend(1)
         if type(item) not in SCALARS:
@@ -256,8 +257,8 @@ def calculated(context: RenderContext, sign: str, left: Any, right: Any) -> Any:
     if type(left) in NUMBERS and type(right) in NUMBERS:
         return checked_number(ARITHMETIC[sign](left, right))
     for operand in (left, right):
-        if isinstance(operand, Undefined):
-            raise give_up(operand)
+        if type(operand) is Missing:
+            raise operand.error()
     if sign == "+" and type(left) is type(right) and type(left) in REPEATABLE:
         context.spend_on_bytes((len(left) + len(right)) * (1 if type(left) is str else 4))
         return context.built(left + right)
@@ -339,12 +340,12 @@ def occurrences(context: RenderContext, items: Any, item: Any) -> int:
 def got(context: RenderContext, mapping: dict[Any, Any], key: Any, default: Any = None) -> Any:
     context.spend(1)
     found = read(mapping, key)
-    return default if isinstance(found, Undefined) else found
+    return default if type(found) is Missing else found
 
 
 def parts(of: Callable[[dict[Any, Any]], Iterable[Any]]) -> Callable[..., list[Any]]:
     def call(context: RenderContext, mapping: dict[Any, Any]) -> list[Any]:
-        context.spend_on_bytes(len(mapping) * 12)
+        context.spend_on_items(3 * len(mapping))
         return list(of(mapping))
 
     return call
@@ -380,12 +381,12 @@ def method(name: str) -> Callable[..., Any]:
     """Call the method of that name on whatever kind of value has it; methods are never values themselves."""
 
     def call(context: RenderContext, value: Any, *arguments: Any, **named: Any) -> Any:
-        if isinstance(value, Undefined):
+        if type(value) is Missing:
             context.spend(1)
             return value
         for argument in arguments:
-            if isinstance(argument, Undefined):
-                raise give_up(argument)
+            if type(argument) is Missing:
+                raise argument.error()
         found = METHODS.get(type(value), {}).get(name)
         if found is None:
             raise TypeError(f"{kind_of(value)} has no `{name}()`")

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from celery import Celery, bootsteps
 from celery.signals import task_postrun, task_prerun
-from django.db import close_old_connections, connections
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from django.utils.module_loading import import_string
 
 from pvc import doorbell
@@ -34,6 +34,8 @@ def sweep(worker: str) -> None:
         try:
             close_old_connections()
             job(worker)
+        except (OperationalError, InterfaceError) as away:
+            logger.warning("sweep without database", job=path, error=str(away).strip())
         except Exception:
             logger.exception("sweep failed", job=path)
 

@@ -52,7 +52,8 @@ def configure(*, level: str, readable: bool) -> None:
         _hide_named_secrets,
     ]
     last: list[Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        # Plain tracebacks: the pretty ones show local variables, and so secrets.
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if readable
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
@@ -73,6 +74,12 @@ def configure(*, level: str, readable: bool) -> None:
     root.setLevel(level)
     for noisy in ("urllib3", "httpx2", "httpcore2", "axes"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # Each answer has its line already (pvc.middleware); Django's own is of use where it holds a traceback.
+    logging.getLogger("django.request").addFilter(_has_traceback)
+
+
+def _has_traceback(record: logging.LogRecord) -> bool:
+    return record.exc_info is not None
 
 
 def request_id() -> str | None:

@@ -3,8 +3,8 @@
 Callers go through `pvc.breaker`, so that a Redis that hangs costs one timeout every few seconds.
 """
 
-import functools
 import os
+import threading
 
 import redis
 from django.conf import settings
@@ -27,11 +27,24 @@ def connect(**options: float) -> redis.Redis:
     )
 
 
-@functools.cache
+_lock = threading.Lock()
+_client: redis.Redis | None = None
+
+
 def client() -> redis.Redis:
     """This process's client; threads share it."""
-    return connect()
+    global _client  # noqa: PLW0603
+    if _client is None:
+        # One alone may be made: redis-py closes the pool of a client that is dropped, in use or not.
+        with _lock:
+            _client = _client or connect()
+    return _client
 
 
-# A forked child must not talk on its parent's sockets.
-os.register_at_fork(after_in_child=client.cache_clear)
+def forget() -> None:
+    """Drop the client; the next call connects anew. A forked child must not talk on its parent's sockets."""
+    global _client, _lock  # noqa: PLW0603
+    _client, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=forget)

@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any
 
 from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pvc.settings")
 django_application = get_wsgi_application()
@@ -53,7 +54,12 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
     if "CONTENT_LENGTH" not in clean and _may_have_a_body(clean):
         _measure_body(clean)
     response: Iterable[bytes] = django_application(clean, start_response)
-    return response
+    if not isinstance(response, HttpResponse):
+        return response
+    # The server sends a list in one go, and anything else piece by piece.
+    body = [response.content]
+    response.close()
+    return body
 
 
 def _may_have_a_body(environ: Environ) -> bool:

@@ -1,0 +1,1 @@
+"""Verbs on what exists: namespaces, prompts and versions."""

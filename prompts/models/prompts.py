@@ -1,7 +1,8 @@
 """Prompts and their versions."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -122,13 +123,16 @@ class Prompt(models.Model):
         return self.last_sequence
 
 
+@dataclass(frozen=True, slots=True)
 class PromptRef:
     """How a route names a prompt: an id, a name in `default`, or `namespace:name`."""
 
-    __slots__ = ("id", "namespace", "slug")
+    id: UUID | None = None
+    namespace: str = ""
+    slug: str = ""
 
-    def __init__(self, *, id: UUID | None = None, namespace: str = "", slug: str = "") -> None:  # noqa: A002 — the noun's own word
-        self.id, self.namespace, self.slug = id, namespace, slug
+    def __str__(self) -> str:
+        return str(self.id) if self.id else f"{self.namespace}:{self.slug}"
 
 
 class PromptVersionQuerySet(models.QuerySet["PromptVersion"]):

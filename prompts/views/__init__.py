@@ -1,0 +1,1 @@
+"""Doors of the registry surface on what exists."""

@@ -1,0 +1,22 @@
+"""What exists: /prompts and the versions under it. The first file to read."""
+
+from django.urls import path
+
+from prompts.views.prompts import PromptViewSet
+from prompts.views.versions import VersionViewSet
+
+urlpatterns = [
+    path("prompts", PromptViewSet.as_view({"get": "list", "post": "create"}), name="prompts"),
+    path(
+        "prompts/<ref:ref>",
+        PromptViewSet.as_view({"get": "retrieve", "put": "update", "delete": "archive"}),
+        name="prompt",
+    ),
+    path("prompts/<ref:ref>/unarchive", PromptViewSet.as_view({"post": "unarchive"}), name="unarchive-prompt"),
+    path("prompts/<ref:ref>/versions", VersionViewSet.as_view({"get": "list", "post": "create"}), name="versions"),
+    path("prompts/<ref:ref>/versions/<version:version>", VersionViewSet.as_view({"get": "retrieve"}), name="version"),
+    path(
+        "prompts/<ref:ref>/versions/<version:version>/usage", VersionViewSet.as_view({"get": "usage"}), name="version-usage"
+    ),
+    path("prompts/<ref:ref>/production", VersionViewSet.as_view({"get": "production"}), name="production-version"),
+]
