@@ -57,7 +57,9 @@ def too_deep() -> RenderLimit:
 
 
 def too_heavy() -> RenderLimit:
-    message = f"The template builds a list or mapping with more than {BUILT_BYTES:,} bytes of text: build a smaller one."
+    message = (
+        f"The template builds a list or mapping with more than {BUILT_BYTES:,} bytes of text: build a smaller one."
+    )
     return RenderLimit(message, limit="built", maximum=BUILT_BYTES)
 
 

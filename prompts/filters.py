@@ -230,7 +230,7 @@ def rounded(context: RenderContext, value: Any, precision: int = 0, method: str 
         raise TypeError(f"`round` needs a number, not {kind_of(value)}")
     precision = bounded("round", "precision", precision, least=-15)
     if method == "common":
-        return round(float(value), precision)
+        return round(value, precision)
     if method not in ("ceil", "floor"):
         raise ValueError("`round` knows `common`, `ceil` and `floor`")
     towards = math.ceil if method == "ceil" else math.floor
@@ -328,7 +328,9 @@ def sort(
 ) -> list[Any]:
     found = items_of(context, value)
     pay_for_sorting(context, found)
-    keys = [sorting_key(part, case_sensitive) for part in (attribute.split(",") if type(attribute) is str else [attribute])]
+    keys = [
+        sorting_key(part, case_sensitive) for part in (attribute.split(",") if type(attribute) is str else [attribute])
+    ]
     for key in reversed(keys):
         found.sort(key=key, reverse=bool(reverse))
     return found

@@ -14,7 +14,9 @@ LARGEST_RESULT = 2**63
 STRIPPED_CHARACTERS = 100
 #: Values that a search in C passes in the time of one step.
 COMPARED_VALUES = 64
-LOOP_ATTRIBUTES = frozenset({"index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem"})
+LOOP_ATTRIBUTES = frozenset(
+    {"index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem"}
+)
 SCALARS = frozenset({str, int, float, bool, type(None)})
 SEQUENCES = frozenset({list, tuple, Group, str, range})
 

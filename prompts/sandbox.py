@@ -169,7 +169,9 @@ def literal(node: nodes.Expr) -> nodes.Expr:
 
 def is_short(node: nodes.Expr) -> bool:
     if isinstance(node, nodes.List | nodes.Tuple):
-        return len(node.items) <= SHORT_LITERAL and all(isinstance(each, nodes.Const) and is_short(each) for each in node.items)
+        return len(node.items) <= SHORT_LITERAL and all(
+            isinstance(each, nodes.Const) and is_short(each) for each in node.items
+        )
     return isinstance(node, nodes.Const) and (not isinstance(node.value, str) or len(node.value) <= SHORT_LITERAL)
 
 
@@ -262,7 +264,9 @@ def failure(error: BaseException, template: Template) -> RenderFailed:
 def line_of(error: BaseException, template: Template) -> int:
     """The template's line that was running, by the last frame of its compiled code."""
     lines = [
-        number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_globals is template_globals(template)
+        number
+        for frame, number in traceback.walk_tb(error.__traceback__)
+        if frame.f_globals is template_globals(template)
     ]
     return template.get_corresponding_lineno(lines[-1]) if lines else 1
 

@@ -81,7 +81,10 @@ REFUSED: dict[type[nodes.Node], tuple[str, str]] = {
     nodes.ExprStmt: ("`{% do %}`", "write `{% set name = value %}`"),
     nodes.Break: ("`{% break %}`", "write the condition into the loop: `{% for item in items if condition %}`"),
     nodes.Continue: ("`{% continue %}`", "put the rest of the loop into an `{% if %}`"),
-    nodes.ScopedEvalContextModifier: ("`{% autoescape %}`", "leave it out: prompts are not escaped; use `|escape` on one value"),
+    nodes.ScopedEvalContextModifier: (
+        "`{% autoescape %}`",
+        "leave it out: prompts are not escaped; use `|escape` on one value",
+    ),
     nodes.Pow: ("the operator `**`", "multiply with `*`, or give the result as a variable"),
 }
 RANDOM = "a prompt must render the same each time: choose before rendering and give the choice as a variable"
@@ -159,7 +162,9 @@ class Unreadable(Exception):
 class LimitedEnvironment(GuardedEnvironment):
     """Never used to compile: stops reading at a number of words and of open brackets."""
 
-    def _tokenize(self, source: str, name: str | None, filename: str | None = None, state: str | None = None) -> TokenStream:
+    def _tokenize(
+        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
+    ) -> TokenStream:
         return TokenStream(limited(super()._tokenize(source, name, filename, state)), name, filename)
 
 
@@ -185,7 +190,9 @@ def parsed(text: str) -> nodes.Template:
     if len(text) > CHARACTERS:
         raise Unreadable(too_many(1, f"a text of more than {CHARACTERS:,} characters"))
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise Unreadable(Problem(1, "half of a surrogate pair", "The text cannot be sent as UTF-8: type the character again."))
+        raise Unreadable(
+            Problem(1, "half of a surrogate pair", "The text cannot be sent as UTF-8: type the character again.")
+        )
     try:
         return PARSERS[environment_for(text).newline_sequence].parse(text)
     except Unreadable:
@@ -200,7 +207,9 @@ def parsed(text: str) -> nodes.Template:
 
 
 def too_many(line: int, construct: str) -> Problem:
-    return Problem(line, construct, f"There is {construct}: make the template smaller, or split it into several prompts.")
+    return Problem(
+        line, construct, f"There is {construct}: make the template smaller, or split it into several prompts."
+    )
 
 
 def syntax_problem(error: TemplateSyntaxError) -> Problem:
@@ -208,7 +217,9 @@ def syntax_problem(error: TemplateSyntaxError) -> Problem:
     if found.startswith("Encountered unknown tag"):
         tag = found.split("'")[1][:50] if "'" in found else ""
         available = "available are `if`, `for`, `set` and `raw`"
-        return Problem(error.lineno, f"`{{% {tag} %}}`", f"There is no tag `{tag}` here, or it closes nothing: {available}.")
+        return Problem(
+            error.lineno, f"`{{% {tag} %}}`", f"There is no tag `{tag}` here, or it closes nothing: {available}."
+        )
     hint = "check the tag and its end; to print braces as they are, put them between `{% raw %}` and `{% endraw %}`"
     return Problem(error.lineno, "the syntax", f"{found}: {hint}.")
 
@@ -339,7 +350,9 @@ def check_getitem(check: Check, node: nodes.Getitem, _loops: int) -> None:
 
 def check_key(check: Check, node: nodes.Node, key: str) -> None:
     if key[:1] == "_":
-        check.refuse(node, f"the key `{key[:100]}`", "keys that begin with `_` cannot be read: give the value under another key")
+        check.refuse(
+            node, f"the key `{key[:100]}`", "keys that begin with `_` cannot be read: give the value under another key"
+        )
 
 
 def check_const(check: Check, node: nodes.Const, _loops: int) -> None:
@@ -358,7 +371,9 @@ def check_mul(check: Check, node: nodes.Mul, _loops: int) -> None:
         size = len(value.value) if isinstance(value, nodes.Const) and isinstance(value.value, str) else 0
         size = len(value.items) if isinstance(value, nodes.List | nodes.Tuple) else size
         if size * times.value > REPEATED_CHARACTERS:
-            check.refuse(node, "repeating with `*`", f"write the text out, or repeat up to {REPEATED_CHARACTERS:,} characters")
+            check.refuse(
+                node, "repeating with `*`", f"write the text out, or repeat up to {REPEATED_CHARACTERS:,} characters"
+            )
 
 
 def check_mod(check: Check, node: nodes.Mod, _loops: int) -> None:
@@ -428,7 +443,11 @@ def check_argument(check: Check, node: nodes.Filter, name: str, argument: Any) -
     if not isinstance(argument, nodes.Const):
         return
     value, maximum = argument.value, BOUNDS.get((node.name, name))
-    if maximum is not None and isinstance(value, int | str) and (len(value) if isinstance(value, str) else value) > maximum:
+    if (
+        maximum is not None
+        and isinstance(value, int | str)
+        and (len(value) if isinstance(value, str) else value) > maximum
+    ):
         check.refuse(node, f"`{node.name}({name})` above {maximum:,}", "use a smaller number")
     if isinstance(value, str) and name == "attribute":
         for part in value.replace(",", ".").split("."):

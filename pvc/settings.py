@@ -112,7 +112,7 @@ TEMPLATES: list[dict[str, Any]] = [
 ]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
+# Static files are served as the packages ship them: nothing is collected, nothing can be stale.
 WHITENOISE_USE_FINDERS = True
 
 # ----------------------------------------------------------------------------- PostgreSQL
