@@ -17,7 +17,6 @@ from pvc.schema import page_of
 class AuditEntryOut(RowSerializer[AuditEntry]):
     at = Moment(read_only=True)
     template_id = serializers.UUIDField(source="prompt_id", read_only=True, allow_null=True)
-    data = serializers.DictField(read_only=True)
     hash = serializers.SerializerMethodField()
 
     class Meta:
@@ -30,7 +29,7 @@ class AuditEntryOut(RowSerializer[AuditEntry]):
 
 class AuditViewSet(ApiViewSet):
     scopes = {"list": "audit:read"}
-    is_snake_case = True
+    cursor_field = "next_cursor"
 
     @extend_schema(
         parameters=[OpenApiParameter("template_id", UUID, description="One prompt's entries.")],
@@ -42,7 +41,7 @@ class AuditViewSet(ApiViewSet):
         if template_id := self.query("template_id"):
             entries = entries.filter(prompt_id=_uuid(template_id))
             filters["template_id"] = template_id
-        return self.page(entries, lambda page: AuditEntryOut(page, many=True).data, by="seq", filters=filters)
+        return self.page(entries, AuditEntryOut, by="seq", filters=filters)
 
 
 def _uuid(text: str) -> Any:

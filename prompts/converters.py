@@ -43,4 +43,3 @@ class TagNameConverter:
 
     def to_url(self, name: str) -> str:
         return name
-

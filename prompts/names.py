@@ -7,9 +7,7 @@ from uuid import UUID
 from pvc.errors import Invalid
 
 #: Words that are routes, and so can name neither a prompt nor a namespace on any surface.
-RESERVED: Final = frozenset(
-    {"namespaces", "templates", "versions", "resolve", "render", "pending-approvals", "audit"}
-)
+RESERVED: Final = frozenset({"namespaces", "templates", "versions", "resolve", "render", "pending-approvals", "audit"})
 PROMPT_SLUG: Final = r"[a-z0-9-][a-z0-9_-]{0,99}"
 NAMESPACE_SLUG: Final = r"[a-z0-9][a-z0-9_-]{0,62}"
 TAG_NAME: Final = r"[a-z][a-z0-9._-]{0,35}"

@@ -183,7 +183,19 @@ class TagMoveOut(RowSerializer[TagMove]):
 
     class Meta:
         model = TagMove
-        fields = ["id", "number", "tag", "kind", "fromVersionId", "fromNumber", "toVersionId", "toNumber", "reason", "by", "at"]
+        fields = [
+            "id",
+            "number",
+            "tag",
+            "kind",
+            "fromVersionId",
+            "fromNumber",
+            "toVersionId",
+            "toNumber",
+            "reason",
+            "by",
+            "at",
+        ]
 
 
 class UsageOut(serializers.Serializer[Any]):

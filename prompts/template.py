@@ -7,12 +7,13 @@ from typing import Any
 
 from pvc.errors import Unprocessable
 
-from .budget import RenderLimit
-from .programs import Part, Program, Programs
-from .sandbox import RenderFailed, Run, compile_checked, environment_for
-from .scopes import FreeNames
-from .subset import CHARACTERS, Check, Problem, Unreadable, name_problem, parsed, too_many
-from .values import Conversion, InvalidPlaceholder, InvalidVariable
+from .sandbox.budget import RenderLimit
+from .sandbox.environment import RenderFailed, Run, compile_checked, environment_for
+from .sandbox.programs import Part, Program, Programs
+from .sandbox.reading import CHARACTERS, Problem, UnreadableError, parsed, too_many
+from .sandbox.scopes import FreeNames
+from .sandbox.subset import Check, name_problem
+from .sandbox.values import Conversion, InvalidPlaceholder, InvalidVariable
 
 __all__ = [
     "Analysis",
@@ -73,7 +74,10 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A rendered prompt. `used` have a value, given or by default; `missing` have none; `unused` are not referred to."""
+    """A rendered prompt, and its variables.
+
+    `used` have a value, given or by default; `missing` have none; `unused` were given, but nothing refers to them.
+    """
 
     text: str
     messages: list[dict[str, str]] | None
@@ -149,7 +153,7 @@ class _Reading:
         before = len(self.check.problems)
         try:
             tree = parsed(text)
-        except Unreadable as error:
+        except UnreadableError as error:
             self.problems.append(error.problem)
             return
         self.check.walk(tree)
@@ -235,7 +239,7 @@ def _run(program: Program, values: dict[str, Any]) -> tuple[str, list[dict[str, 
         try:
             messages.append({"role": part.role, "content": run.render(part.template)})
         except RenderFailed as error:
-            raise RenderFailed(f"Message {number}: {error.message}", **error.details, message=number) from error
+            raise RenderFailed(f"Message {number}: {error.message}", **error.details, in_message=number) from error
     return "\n\n".join(f"{message['role']}: {message['content']}" for message in messages), messages
 
 

@@ -160,8 +160,8 @@ class Form(serializers.Serializer[Any]):
 class Moment(serializers.DateTimeField):
     """ISO 8601, UTC, milliseconds, Z."""
 
-    def to_representation(self, value: Any) -> str | None:
-        return answers.moment(value) if value else None
+    def to_representation(self, value: Any) -> str:
+        return answers.moment(value)
 
 
 class RowSerializer(serializers.ModelSerializer[Row]):
@@ -180,6 +180,8 @@ class ApiViewSet(ViewSet):
     audited: ClassVar[Mapping[str, str]] = {}
     #: The rate limit that counts; None is by method.
     rate: ClassVar[str | None] = None
+    #: What a list calls its next cursor; the lifecycle surface speaks snake_case.
+    cursor_field: ClassVar[str] = "nextCursor"
     #: Fields shown once: a replayed answer has null there.
     one_time_fields: ClassVar[tuple[str, ...]] = ()
 
@@ -195,7 +197,7 @@ class ApiViewSet(ViewSet):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         unit.forget_receipt()
         if request.method == "POST" and self.rate != "hot" and hasattr(self, "post"):
-            self.post = functools.partial(self._post_once, self.post)
+            self.post: Callable[..., HttpResponseBase] = functools.partial(self._post_once, self.post)
         return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -253,12 +255,16 @@ class ApiViewSet(ViewSet):
     def page(
         self,
         rows: models.QuerySet[Row],
-        present: Callable[[list[Row]], list[Any]],
+        shown_as: type[RowSerializer[Row]],
         *,
         by: str = "id",
         filters: Mapping[str, str] | None = None,
+        complete: Callable[[list[Row]], list[Row]] = list,
     ) -> Response:
-        """One page, newest first by the unique column `by`; the cursor fits these filters and nothing else."""
+        """One page, newest first by the unique column `by`; the cursor fits these filters and nothing else.
+
+        `complete` adds to the rows of the page what they show beside their own columns.
+        """
         limit = self._limit()
         signer = signing.Signer(salt=self._cursor_salt(filters or {}))
         if cursor := self.request.query_params.get("cursor"):
@@ -267,8 +273,8 @@ class ApiViewSet(ViewSet):
         meta: dict[str, Any] = {"limit": limit}
         if len(found) > limit:
             found.pop()
-            meta["nextCursor"] = signer.sign_object(str(getattr(found[-1], by)))
-        return Response({"data": present(found), "meta": meta})
+            meta[self.cursor_field] = signer.sign_object(str(getattr(found[-1], by)))
+        return Response({"data": shown_as(complete(found), many=True).data, "meta": meta})
 
     def _limit(self) -> int:
         text = self.request.query_params.get("limit", "20")
@@ -281,9 +287,7 @@ class ApiViewSet(ViewSet):
         place = {"tenant": str(self.actor.tenant.pk), "route": route, "path": self.request.path, **filters}
         return f"cursor:{json.dumps(place, sort_keys=True)}"
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         finished = super().finalize_response(request, response, *args, **kwargs)
         if (receipt := unit.last_receipt()) and "Idempotency-Replayed" not in finished.headers:
             _put_receipt(finished, receipt)
@@ -294,7 +298,7 @@ class ApiViewSet(ViewSet):
         return finished
 
     def _post_once(
-        self, handler: Callable[..., Response], request: Request, *args: Any, **kwargs: Any
+        self, handler: Callable[..., HttpResponseBase], request: Request, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """A POST with an Idempotency-Key: one effect, and the same answer for whoever asks again."""
         header = request.headers.get("Idempotency-Key")
@@ -303,12 +307,12 @@ class ApiViewSet(ViewSet):
         responses: list[Response] = []
 
         def run() -> Callable[[], idempotency.Answer]:
-            responses.append(handler(request, *args, **kwargs))
-            return lambda: self._kept(responses[0])
+            response = handler(request, *args, **kwargs)
+            assert isinstance(response, Response)  # a handler's answer is not rendered yet
+            responses.append(response)
+            return lambda: self._kept(response)
 
-        answer = idempotency.once(
-            idempotency.check_key(header), _fingerprint(request), by=self.actor, run=run
-        )
+        answer = idempotency.once(idempotency.check_key(header), _fingerprint(request), by=self.actor, run=run)
         if not answer.replayed:
             return responses[0]
         replay = HttpResponse(answer.body, status=answer.status, content_type="application/json")
@@ -344,8 +348,9 @@ def _fingerprint(request: Request) -> bytes:
 
 def _unsigned(signer: signing.Signer, cursor: str, model: type[models.Model], column: str) -> Any:
     try:
-        return model._meta.get_field(column).to_python(signer.unsign_object(cursor))  # noqa: SLF001 — Django's public face of a model
-    except Exception as error:  # noqa: BLE001 — whatever is wrong with it, it is not a cursor of ours
+        field: models.Field[Any, Any] = model._meta.get_field(column)  # type: ignore[assignment]  # noqa: SLF001 — a column, no relation
+        return field.to_python(signer.unsign_object(cursor))
+    except Exception as error:
         raise InvalidCursor("This cursor is not one of this list. Start again without it.") from error
 
 

@@ -1,8 +1,11 @@
 """What the OpenAPI document says of every route alike: names, pages, errors, headers."""
 
+import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
@@ -60,34 +63,57 @@ _IDEMPOTENCY = OpenApiParameter(
 _IF_MATCH = OpenApiParameter(
     "If-Match", str, OpenApiParameter.HEADER, description="The ETag last seen; another one is refused with 412."
 )
-_ALWAYS = {"400", "401", "403", "413", "415", "429", "503"}
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+@lru_cache
+def _routes() -> dict[str, tuple[str, int]]:
+    """Each path of the API, as the document writes it, with its route's name and how many methods it has."""
+    found: dict[str, tuple[str, int]] = {}
+
+    def walk(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> None:
+        for each in patterns:
+            path = prefix + str(each.pattern)
+            if isinstance(each, URLResolver):
+                walk(each.url_patterns, path)
+            elif each.name:
+                actions = getattr(each.callback, "actions", None) or {}
+                found["/" + _PARAMETER.sub(r"{\1}", path)] = (each.name, len(actions))
+
+    walk(get_resolver().url_patterns, "")
+    return found
 
 
 class ApiSchema(AutoSchema):
     """Names an operation after its route and adds what holds for all of them."""
 
+    view: Any
+
     def get_operation_id(self) -> str:
-        action = getattr(self.view, "action", self.method.lower())
-        route: str = self.view.schema_name if hasattr(self.view, "schema_name") else self.view.basename or ""
-        return f"{action}-{route}".replace("_", "-") if route else str(super().get_operation_id())
+        """The route's name; where a route has several methods, what each of them does goes before it."""
+        name, methods = _routes()[self.path]
+        return name if methods == 1 else f"{self.view.action.replace('_', '-')}-{name}"
+
+    def get_tags(self) -> list[str]:
+        return [type(self.view).__module__.split(".")[0]]
 
     def get_override_parameters(self) -> list[Any]:
-        parameters = list(super().get_override_parameters())
+        parameters: list[Any] = []
         if self.method == "POST" and self.view.rate != "hot":
             parameters.append(_IDEMPOTENCY)
-        if self.method in ("PUT", "DELETE", "POST"):
+        if self.method in ("PUT", "DELETE") or self.view.action in ("create", "put_on", "unarchive"):
             parameters.append(_IF_MATCH)
-        if self._is_page():
+        if type(self.get_response_serializers()).__name__.endswith("Page"):
             parameters += _PAGING
         return parameters
 
-    def _is_page(self) -> bool:
-        responses = self.get_response_serializers()
-        return type(responses).__name__.endswith("Page")
-
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
-        errors = _ALWAYS | ({"404"} if "{" in self.path else set()) | ({"409", "412", "422"} if self.method != "GET" else set())
+        errors = {"400", "401", "403", "413", "415", "429", "503"}
+        if "{" in self.path:
+            errors.add("404")
+        if self.method != "GET":
+            errors |= {"409", "410", "412", "422"}
         for status in sorted(errors):
-            bodies.setdefault(status, self._get_response_for_code(ErrorAnswer, status))
+            bodies.setdefault(status, self._get_response_for_code(ErrorAnswer, status))  # type: ignore[no-untyped-call]
         return bodies

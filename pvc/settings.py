@@ -290,4 +290,3 @@ if LOG_LEVEL not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
     raise ImproperlyConfigured("LOG_LEVEL is one of debug, info, warning, error, critical.")
 LOGGING_CONFIG = None
 logs.configure(level=LOG_LEVEL, readable=DEBUG)
-

@@ -43,7 +43,7 @@ def client() -> redis.Redis:
 
 def forget() -> None:
     """Drop the client; the next call connects anew. A forked child must not talk on its parent's sockets."""
-    global _client, _lock  # noqa: PLW0603
+    global _client, _lock
     _client, _lock = None, threading.Lock()
 
 

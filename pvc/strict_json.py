@@ -1,7 +1,7 @@
 """JSON at the edge: what may come in, and how it goes out."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -34,11 +34,11 @@ class JSONRenderer(BaseRenderer):
 class AlwaysJSON(BaseContentNegotiation):
     """There is one representation, whatever Accept says."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         media_type, _, parameters = (request.content_type or "").partition(";")
         charset = parameters.strip().lower().removeprefix("charset=").strip('"')
         fits = media_type.strip().lower() == "application/json" and charset in ("", "utf-8", "utf8")
-        return parsers[0] if fits else None
+        return next(iter(parsers)) if fits else None
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:  # noqa: ARG002
         return renderers[0], renderers[0].media_type

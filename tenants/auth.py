@@ -68,7 +68,11 @@ def verified_key(header: str) -> ApiKey:
         if key_id
         else None
     )
-    if key is None or not keys.matches(key.hash, text.strip(), pepper=settings.API_KEY_PEPPER) or not key.is_usable():
+    if (
+        key is None
+        or not keys.matches(bytes(key.hash), text.strip(), pepper=settings.API_KEY_PEPPER)
+        or not key.is_usable()
+    ):
         raise Unauthorized("Send a valid API key: Authorization: Bearer pvc_...")
     _note_use(key)
     return key

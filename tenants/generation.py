@@ -8,6 +8,7 @@ The row in PostgreSQL is the truth; Redis holds a copy for five seconds at most,
 reach Redis, or dies between commit and publishing, is overtaken within that time.
 """
 
+import functools
 import time
 from collections.abc import Iterable
 from uuid import UUID
@@ -44,15 +45,19 @@ def bump(tenant_id: UUID) -> int:
 def mark_in_flux(tenant_ids: Iterable[UUID]) -> None:
     """Before the commit: from here on readers ask PostgreSQL and publish nothing."""
     for tenant_id in tenant_ids:
-        redis_breaker.call(lambda name=_name(tenant_id): store.client().set(name, _FLUX, px=_FLUX_MILLISECONDS), None)
+        redis_breaker.call(functools.partial(_set_flux, _name(tenant_id)), None)
 
 
 def publish(values: dict[UUID, int]) -> None:
     """After the commit: the new values, never a lower one; then one lease of waiting for all of them."""
     for tenant_id, value in values.items():
-        redis_breaker.call(lambda name=_name(tenant_id), value=value: _set_unless_lower(name, value), None)
+        redis_breaker.call(functools.partial(_set_unless_lower, _name(tenant_id), value), None)
     if values:
         time.sleep(settings.GENERATION_LEASE)
+
+
+def _set_flux(name: str) -> None:
+    store.client().set(name, _FLUX, px=_FLUX_MILLISECONDS)
 
 
 def _set_unless_lower(name: str, value: int) -> None:

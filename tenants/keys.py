@@ -47,4 +47,4 @@ def digest(text: str, *, pepper: str) -> bytes:
 
 def matches(stored: bytes, text: str, *, pepper: str) -> bool:
     """Whether `text` is the key behind `stored`, in constant time."""
-    return hmac.compare_digest(bytes(stored), digest(text, pepper=pepper))
+    return hmac.compare_digest(stored, digest(text, pepper=pepper))

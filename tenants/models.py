@@ -109,7 +109,8 @@ class ApiKey(models.Model):
             models.UniqueConstraint(fields=["key_id"], name="one_key_per_key_id"),
             models.UniqueConstraint(fields=["hash"], name="one_key_per_hash"),
             models.CheckConstraint(
-                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")), name="key_expires_after_its_making"
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")),
+                name="key_expires_after_its_making",
             ),
         ]
         indexes = [models.Index(fields=["tenant", "-id"], name="api_keys_newest_first")]
@@ -180,7 +181,9 @@ class UserRequired(Invalid):
 name_constraint("one_tenant_per_slug", Conflict("A tenant with this slug already exists."))
 name_constraint("tenant_slug_is_plain", Invalid.field("slug", "Use lower-case letters, digits, - and _; up to 63."))
 name_constraint("tenants_user_username_key", Conflict("A user with this name already exists."))
-name_constraint("service_accounts_have_an_owner", Invalid.field("owner", "A service account needs an owner, a person none."))
+name_constraint(
+    "service_accounts_have_an_owner", Invalid.field("owner", "A service account needs an owner, a person none.")
+)
 name_constraint("service_accounts_have_no_console", Invalid("A service account cannot log in to the console."))
 name_constraint("superusers_belong_to_no_tenant", Invalid("Platform staff belong to no tenant."))
 name_constraint("user_within_tenant", Conflict("This user exists already."))

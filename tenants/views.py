@@ -21,7 +21,7 @@ class ApiKeyViewSet(ApiViewSet):
     @extend_schema(responses=page_of(ApiKeyOut))
     def list(self, request: Request) -> Response:
         keys = ApiKey.objects.visible_to(self.actor).select_related("owner")
-        return self.page(keys, lambda page: ApiKeyOut(page, many=True).data)
+        return self.page(keys, ApiKeyOut)
 
     @extend_schema(request=NewApiKey, responses={201: IssuedApiKey})
     def create(self, request: Request) -> Response:

@@ -42,7 +42,7 @@ class TagViewSet(ApiViewSet):
     @extend_schema(responses=page_of(TagMoveOut))
     def history(self, request: Request, ref: PromptRef, name: str) -> Response:
         moves = prompt_of(self.actor, ref).tag_moves.filter(tag=name).select_related("old", "new", "moved_by")
-        return self.page(moves, lambda page: TagMoveOut(page, many=True).data, by="number")
+        return self.page(moves, TagMoveOut, by="number")
 
     @extend_schema(request=TagTarget, responses=TagOut)
     def put_on(self, request: Request, ref: PromptRef, name: str) -> Response:

@@ -65,7 +65,9 @@ def update_prompt(prompt: Prompt, *, changes: dict[str, Any], by: Actor, if_matc
     prompt.require_revision(if_match)
     prompt.require_live()
     _write_through(prompt, changes, by=by)
-    described = [name for name in ("description", "metadata") if name in changes and changes[name] != getattr(prompt, name)]
+    described = [
+        name for name in ("description", "metadata") if name in changes and changes[name] != getattr(prompt, name)
+    ]
     if not described:
         return prompt
     for name in described:

@@ -56,7 +56,8 @@ def seal_content(prompt: Prompt, content: Content, *, metadata: dict[str, Any], 
         created_at=now,
     )
     Contributor.objects.bulk_create(
-        Contributor(tenant=prompt.tenant, version=version, user_id=user_id) for user_id in sorted(by.responsible_users())
+        Contributor(tenant=prompt.tenant, version=version, user_id=user_id)
+        for user_id in sorted(by.responsible_users())
     )
     prompt.last_number = version.number
     prompt.revision += 1
@@ -75,4 +76,3 @@ def seal_content(prompt: Prompt, content: Content, *, metadata: dict[str, Any], 
         digest=version.digest,
     )
     return Sealing(version, is_new=True)
-

@@ -46,9 +46,9 @@ class Namespace(models.Model):
         """The policy in force: the newest row."""
         return self.policies.order_by("-number")[0]
 
-    def locked_for_decision(self) -> Self:
+    def locked_for_decision(self) -> "Namespace":
         """This row held against policy changes until the unit ends (FOR SHARE)."""
-        return type(self).objects.raw("SELECT * FROM prompts_namespace WHERE id = %s FOR SHARE", [self.pk])[0]
+        return Namespace.objects.raw("SELECT * FROM prompts_namespace WHERE id = %s FOR SHARE", [self.pk])[0]
 
     def allows_tag(self, name: str) -> bool:
         return name in BUILT_IN_TAGS or name in self.policy.custom_tags

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Upper
 from django.utils import timezone
 
@@ -19,9 +19,6 @@ from pvc.crypto import ExactDecoder
 from pvc.errors import Conflict, Gone, Invalid, PreconditionFailed, name_constraint
 from pvc.ids import new_id
 from tenants.models import Actor, Tenant, User
-
-if TYPE_CHECKING:
-    from prompts.models.serving import Tag
 
 TYPES = [(TEXT, "text"), (CHAT, "chat")]
 
@@ -79,8 +76,6 @@ class Prompt(models.Model):
     #: Set by `PromptQuerySet.for_display()` and `with_latest()`.
     latest_id: UUID | None
     latest: "PromptVersion | None"
-    tags: "models.Manager[Tag]"
-
     objects = PromptQuerySet.as_manager()
 
     class Meta:
@@ -106,7 +101,11 @@ class Prompt(models.Model):
 
     def locked(self) -> "Prompt":
         """This row, read again under a lock that lasts until the unit ends."""
-        return Prompt.objects.select_for_update(of=("self",), no_key=True).select_related("namespace", "head").get(pk=self.pk)
+        return (
+            Prompt.objects.select_for_update(of=("self",), no_key=True)
+            .select_related("namespace", "head")
+            .get(pk=self.pk)
+        )
 
     def require_revision(self, revision: str | None) -> None:
         """Raises PreconditionFailed when the caller saw another revision (`If-Match`)."""
@@ -167,8 +166,6 @@ class PromptVersion(models.Model):
     revision = models.PositiveIntegerField(default=1)
     sealed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
-
-    tags: "models.Manager[Tag]"
 
     objects = PromptVersionQuerySet.as_manager()
 

@@ -50,7 +50,7 @@ class PromptViewSet(ApiViewSet):
             prompts = prompts.matching(filters["search"])
         if "tag" in filters:
             prompts = prompts.carrying(filters["tag"])
-        return self.page(prompts, lambda page: PromptOut(with_latest(page), many=True).data, filters=filters)
+        return self.page(prompts, PromptOut, complete=with_latest, filters=filters)
 
     @extend_schema(request=NewPrompt, responses={201: PromptOut})
     def create(self, request: Request) -> Response:

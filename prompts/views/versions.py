@@ -30,7 +30,7 @@ class VersionViewSet(ApiViewSet):
     @extend_schema(responses=page_of(VersionOut))
     def list(self, request: Request, ref: PromptRef) -> Response:
         versions = prompt_of(self.actor, ref).versions.sealed().with_status()
-        return self.page(versions, lambda page: VersionOut(page, many=True).data, by="number")
+        return self.page(versions, VersionOut, by="number")
 
     @extend_schema(request=NewVersion, responses={201: VersionOut, 200: VersionOut})
     def create(self, request: Request, ref: PromptRef) -> Response:

@@ -16,7 +16,9 @@ class Command(ActionCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("key_id", help="the eight characters after pvc_")
-        parser.add_argument("--as", dest="username", metavar="USERNAME", help="who does this; default: the installation")
+        parser.add_argument(
+            "--as", dest="username", metavar="USERNAME", help="who does this; default: the installation"
+        )
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         key = ApiKey.objects.select_related("tenant").filter(key_id=options["key_id"].removeprefix("pvc_")[:8]).first()

@@ -3,26 +3,23 @@
 import math
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from jinja2 import nodes
-from jinja2.exceptions import TemplateSyntaxError
-from jinja2.lexer import Token, TokenStream
 
+from .advice import FORMATTED, INSTEAD_OF_FILTER, INSTEAD_OF_METHOD, INSTEAD_OF_TEST, PRIVATE, REFUSED
+from .bounds import BOUNDS
 from .budget import RANGE_ITEMS
-from .filters import BOUNDS, FILTERS, SIGNATURES, TESTS
+from .filters import FILTERS, SIGNATURES
 from .operations import LOOP_ATTRIBUTES, METHOD_NAMES
-from .sandbox import GuardedEnvironment, environment_for
+from .reading import DEPTH, Problem, too_many
 from .scopes import BUILT_IN
+from .value_tests import TESTS
 
-CHARACTERS = 100_000
-TOKENS = 12_000
 NODES = 2_000
 EXPRESSIONS = 500
 LOOPS = 3
 BLOCKS = 24
-DEPTH = 30
 LARGEST_LITERAL = 1_000_000
 REPEATED_CHARACTERS = 1_000
 PROBLEMS_SHOWN = 50
@@ -62,167 +59,6 @@ EXPRESSIONS_ALLOWED = (
 ALLOWED = frozenset(STATEMENTS + EXPRESSIONS_ALLOWED)
 RESERVED = BUILT_IN | {"self", "loop"}
 
-ONE_FILE = "a prompt is one text: paste here what the other file says, or give it as a variable"
-NO_FUNCTIONS = "write the text where it is needed, or put it into a variable with `{% set name %}…{% endset %}`"
-#: What stands for a refused part of the tree, and what to write instead.
-REFUSED: dict[type[nodes.Node], tuple[str, str]] = {
-    nodes.Include: ("`{% include %}`", ONE_FILE),
-    nodes.Import: ("`{% import %}`", ONE_FILE),
-    nodes.FromImport: ("`{% from … import %}`", ONE_FILE),
-    nodes.Extends: ("`{% extends %}`", ONE_FILE),
-    nodes.Block: ("`{% block %}`", "leave the tag out and keep what is between"),
-    nodes.Macro: ("`{% macro %}`", NO_FUNCTIONS),
-    nodes.CallBlock: ("`{% call %}`", NO_FUNCTIONS),
-    nodes.FilterBlock: (
-        "`{% filter %}`",
-        "write `{% set text %}…{% endset %}{{ text|upper }}`, with the filter that you need",
-    ),
-    nodes.With: ("`{% with %}`", "write `{% set name = value %}`"),
-    nodes.ExprStmt: ("`{% do %}`", "write `{% set name = value %}`"),
-    nodes.Break: ("`{% break %}`", "write the condition into the loop: `{% for item in items if condition %}`"),
-    nodes.Continue: ("`{% continue %}`", "put the rest of the loop into an `{% if %}`"),
-    nodes.ScopedEvalContextModifier: (
-        "`{% autoescape %}`",
-        "leave it out: prompts are not escaped; use `|escape` on one value",
-    ),
-    nodes.Pow: ("the operator `**`", "multiply with `*`, or give the result as a variable"),
-}
-RANDOM = "a prompt must render the same each time: choose before rendering and give the choice as a variable"
-ATTRIBUTES_BY_NAME = "write the name after a dot: `{{ item.name }}`"
-FORMATTED = "join text with `~`: `{{ 'Hello ' ~ name }}`"
-INSTEAD_OF_FILTER = {
-    "attr": ATTRIBUTES_BY_NAME,
-    "choice": RANDOM,
-    "forceescape": "use `|escape`",
-    "format": FORMATTED,
-    "filesizeformat": "give the size as text in a variable",
-    "most_frequent": "count before rendering and give the result as a variable",
-    "pprint": "use `|tojson`",
-    "random": RANDOM,
-    "shuffle": RANDOM,
-    "striptags": "give the text without tags as a variable",
-    "urlencode": "give the encoded text as a variable",
-    "urlize": "leave it out: prompts are not HTML",
-    "xmlattr": "leave it out: prompts are not HTML",
-    "zip": "loop over positions: `{% for i in range(first|length) %}{{ first[i] }} {{ second[i] }}{% endfor %}`",
-}
-ADDED = "make a new list: `{% set list = list + [item] %}`, in a loop `{% set ns.list = ns.list + [item] %}`"
-TAKEN = "use `list[0]`, `list[-1]` or a slice such as `list[1:]`"
-INSTEAD_OF_METHOD = {
-    "append": ADDED,
-    "extend": ADDED,
-    "insert": ADDED,
-    "add": ADDED,
-    "update": "write the mapping in full, or give it as a variable",
-    "setdefault": "use `|default`",
-    "pop": TAKEN,
-    "popitem": TAKEN,
-    "remove": "use `|reject('eq', item)`",
-    "clear": "set the name again: `{% set list = [] %}`",
-    "sort": "use `|sort`",
-    "reverse": "use `|reverse`",
-    "format": FORMATTED,
-    "format_map": FORMATTED,
-    "center": "use `|center(width)`, up to 1,000",
-    "iteritems": "use `.items()`",
-    "iterkeys": "use `.keys()`",
-    "itervalues": "use `.values()`",
-    "has_key": "use `key in mapping`",
-    "zfill": "give the padded text as a variable",
-    "cycle": "use `{{ list[loop.index0 % 2] }}`",
-    "changed": "compare with `loop.previtem`",
-}
-INSTEAD_OF_TEST = {"callable": "nothing can be called in a prompt; leave it out", "escaped": "leave it out"}
-PRIVATE = "names that begin with `_` are not available: choose a name that begins with a letter"
-
-
-@dataclass(frozen=True, order=True)
-class Problem:
-    """One thing in a template that is not taken: where, what, and what to write instead."""
-
-    line: int
-    construct: str
-    message: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-class Unreadable(Exception):
-    """A text that cannot be taken apart, and why."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-
-# Parsing
-
-
-class LimitedEnvironment(GuardedEnvironment):
-    """Never used to compile: stops reading at a number of words and of open brackets."""
-
-    def _tokenize(
-        self, source: str, name: str | None, filename: str | None = None, state: str | None = None
-    ) -> TokenStream:
-        return TokenStream(limited(super()._tokenize(source, name, filename, state)), name, filename)
-
-
-def limited(tokens: Iterator[Token]) -> Iterator[Token]:
-    depth = 0
-    for count, token in enumerate(tokens):
-        if count >= TOKENS:
-            raise Unreadable(too_many(token.lineno, f"more than {TOKENS:,} words and signs between braces"))
-        if token.type in ("lparen", "lbracket", "lbrace"):
-            depth += 1
-        elif token.type in ("rparen", "rbracket", "rbrace", "variable_end", "block_end"):
-            depth = max(depth - 1, 0)
-        if depth > DEPTH:
-            raise Unreadable(too_many(token.lineno, f"brackets more than {DEPTH} deep"))
-        yield token
-
-
-PARSERS = {newline: LimitedEnvironment(newline) for newline in ("\n", "\r\n", "\r")}
-
-
-def parsed(text: str) -> nodes.Template:
-    """The tree of a text, or Unreadable with the reason; nothing else is raised."""
-    if len(text) > CHARACTERS:
-        raise Unreadable(too_many(1, f"a text of more than {CHARACTERS:,} characters"))
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise Unreadable(
-            Problem(1, "half of a surrogate pair", "The text cannot be sent as UTF-8: type the character again.")
-        )
-    try:
-        return PARSERS[environment_for(text).newline_sequence].parse(text)
-    except Unreadable:
-        raise
-    except TemplateSyntaxError as error:
-        raise Unreadable(syntax_problem(error)) from None
-    except RecursionError:
-        raise Unreadable(too_many(1, "an expression nested too deeply")) from None
-    except Exception as error:  # noqa: BLE001 - whatever the parser stumbles over is the text's problem, not ours
-        message = f"It cannot be read ({type(error).__name__}): look for a very long number or an unusual character between braces."
-        raise Unreadable(Problem(1, "the syntax", message)) from None
-
-
-def too_many(line: int, construct: str) -> Problem:
-    return Problem(
-        line, construct, f"There is {construct}: make the template smaller, or split it into several prompts."
-    )
-
-
-def syntax_problem(error: TemplateSyntaxError) -> Problem:
-    found = (error.message or "It cannot be read")[:300].rstrip(".")
-    if found.startswith("Encountered unknown tag"):
-        tag = found.split("'")[1][:50] if "'" in found else ""
-        available = "available are `if`, `for`, `set` and `raw`"
-        return Problem(
-            error.lineno, f"`{{% {tag} %}}`", f"There is no tag `{tag}` here, or it closes nothing: {available}."
-        )
-    hint = "check the tag and its end; to print braces as they are, put them between `{% raw %}` and `{% endraw %}`"
-    return Problem(error.lineno, "the syntax", f"{found}: {hint}.")
-
 
 def name_problem(name: Any) -> Problem | None:
     """What is wrong with a placeholder's name, if anything is."""
@@ -231,9 +67,6 @@ def name_problem(name: Any) -> Problem | None:
     check = Check()
     check_name(check, nodes.Name(name, "load", lineno=1), 0)
     return check.problems[0] if check.problems else None
-
-
-# Checking
 
 
 class Check:
@@ -479,7 +312,7 @@ def check_arguments(check: Check, node: nodes.Filter | nodes.Test, kind: str) ->
         return {}
     signature = SIGNATURES[kind][node.name]
     try:
-        named = {keyword.key: keyword.value for keyword in node.kwargs}
+        named: dict[str, Any] = {keyword.key: keyword.value for keyword in node.kwargs}
         bound = signature.bind(None, None, *node.args, **named)
     except TypeError as error:
         takes = ", ".join(list(signature.parameters)[2:]) or "none"

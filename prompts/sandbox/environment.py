@@ -17,7 +17,8 @@ from pvc.errors import Unprocessable
 
 from . import operations
 from .budget import OUTPUT_BYTES, RenderContext, too_much_output
-from .filters import FILTERS, TESTS
+from .filters import FILTERS
+from .value_tests import TESTS
 
 #: Comparisons with a literal up to this long are left to Python.
 SHORT_LITERAL = 256
@@ -80,7 +81,7 @@ class GuardedEnvironment(ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         return operations.read(obj, argument)
 
-    def call(self, *_arguments: Any, **_named: Any) -> Any:  # type: ignore[override]
+    def call(self, *_arguments: Any, **_named: Any) -> Any:
         raise TypeError("nothing can be called here")
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -159,7 +160,7 @@ class Guard(NodeTransformer):
         return node
 
 
-def guarded(name: str, node: nodes.Expr, arguments: Any = (), named: Any = ()) -> nodes.Filter:
+def guarded(name: str, node: Any, arguments: Any = (), named: Any = ()) -> nodes.Filter:
     return nodes.Filter(node, name, list(arguments), list(named), None, None, lineno=node.lineno)
 
 
@@ -272,5 +273,5 @@ def line_of(error: BaseException, template: Template) -> int:
 
 
 def template_globals(template: Template) -> dict[str, Any]:
-    namespace: dict[str, Any] = template.root_render_func.__globals__  # type: ignore[attr-defined]
+    namespace: dict[str, Any] = template.root_render_func.__globals__
     return namespace

@@ -68,7 +68,7 @@ class FreeNames:
             self.use(node.name, bound)
         elif isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name) and node.node.name in BUILT_IN:
             self.children(node, bound, but=node.node)
-        elif is_optional_use(node) and (name := root_of(node.node)) is not None:
+        elif (name := optional_name(node)) is not None:
             self.use(name.name, bound, needed=False)
             self.children(node, bound, but=name)
         else:
@@ -94,11 +94,13 @@ class FreeNames:
             self.needed.add(name)
 
 
-def is_optional_use(node: nodes.Node) -> bool:
-    """`x|default(…)`, `x is defined`: the template says itself what happens without a value."""
-    if isinstance(node, nodes.Filter):
-        return node.name in ("default", "d")
-    return isinstance(node, nodes.Test) and node.name in ("defined", "undefined")
+def optional_name(node: nodes.Node) -> nodes.Name | None:
+    """The `x` of `x|default(…)` or `x.y is defined`: the template says itself what happens without a value."""
+    if isinstance(node, nodes.Filter) and node.name in ("default", "d"):
+        return root_of(node.node)
+    if isinstance(node, nodes.Test) and node.name in ("defined", "undefined"):
+        return root_of(node.node)
+    return None
 
 
 def root_of(node: nodes.Node | None) -> nodes.Name | None:

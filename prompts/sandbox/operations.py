@@ -44,7 +44,7 @@ class Box(Namespace):
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values
 
-    __getattribute__ = object.__getattribute__  # type: ignore[assignment]
+    __getattribute__ = object.__getattribute__
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.values[name] = value
@@ -353,14 +353,13 @@ def parts(of: Callable[[dict[Any, Any]], Iterable[Any]]) -> Callable[..., list[A
     return call
 
 
-STRING_METHODS: dict[str, Callable[..., Any]] = {
-    name: string_method(name)
-    for name in (
-        "split rsplit splitlines partition rpartition lower upper title capitalize casefold swapcase startswith endswith "
-        "find rfind index rindex count isdigit isalpha isalnum isnumeric isdecimal isspace isupper islower istitle "
-        "removeprefix removesuffix"
-    ).split()
-} | {
+PLAIN_STRING_METHODS = (
+    *("split", "rsplit", "splitlines", "partition", "rpartition", "removeprefix", "removesuffix"),
+    *("lower", "upper", "title", "capitalize", "casefold", "swapcase"),
+    *("startswith", "endswith", "find", "rfind", "index", "rindex", "count"),
+    *("isdigit", "isalpha", "isalnum", "isnumeric", "isdecimal", "isspace", "isupper", "islower", "istitle"),
+)
+STRING_METHODS: dict[str, Callable[..., Any]] = {name: string_method(name) for name in PLAIN_STRING_METHODS} | {
     "strip": stripping_method("strip"),
     "lstrip": stripping_method("lstrip"),
     "rstrip": stripping_method("rstrip"),
