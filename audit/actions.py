@@ -1,5 +1,8 @@
 """Verbs of the log's own upkeep. They leave no entry: nobody did anything to a prompt."""
 
+from datetime import timedelta
+
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.idempotency import KEPT_FOR
@@ -7,8 +10,14 @@ from audit.models import Heartbeat, IdempotencyRecord
 
 
 def heartbeat(worker: str) -> None:
-    """A worker's sign of life, which `/ready` reads."""
-    Heartbeat.objects.update_or_create(worker=worker, defaults={"at": timezone.now()})
+    """A worker's sign of life by the database's clock, which `/ready` reads."""
+    Heartbeat.objects.update_or_create(worker=worker, defaults={"at": Now()})
+
+
+def forget_dead_workers() -> int:
+    """Drop the heartbeats of workers not heard of for a day. Returns how many went."""
+    deleted, _ = Heartbeat.objects.filter(at__lt=Now() - timedelta(days=1)).delete()
+    return deleted
 
 
 def purge_idempotency_records() -> int:

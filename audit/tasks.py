@@ -5,6 +5,8 @@ from celery import shared_task
 from audit import actions
 
 
-@shared_task(name="audit.purge_idempotency_records")
-def purge_idempotency_records() -> None:
+@shared_task(name="audit.purge")
+def purge() -> None:
+    """What is kept for a while goes when its time is over."""
     actions.purge_idempotency_records()
+    actions.forget_dead_workers()

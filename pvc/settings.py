@@ -277,7 +277,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_SCHEDULE = {"purge-idempotency-records": {"task": "audit.purge_idempotency_records", "schedule": 3600.0}}
+CELERY_BEAT_SCHEDULE = {"purge": {"task": "audit.purge", "schedule": 3600.0}}
 
 # ----------------------------------------------------------------------------- language, time, logs
 LANGUAGE_CODE = "en"
