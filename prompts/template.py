@@ -33,6 +33,7 @@ __all__ = [
 
 Message = Mapping[str, Any]
 Body = str | Sequence[Message]
+MESSAGES = 1_000
 ROLES = frozenset({"system", "user", "assistant", "tool"})
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -166,6 +167,9 @@ class _Reading:
         if not isinstance(messages, list | tuple):
             self.problems.append(Problem(1, "the body", "A prompt is a text, or a list of messages."))
             return
+        if len(messages) > MESSAGES:
+            self.problems.append(too_many(1, f"a chat of more than {MESSAGES:,} messages"))
+            return
         if sum(len(content) for message in messages if isinstance(content := _content(message), str)) > CHARACTERS:
             self.problems.append(too_many(1, f"a chat of more than {CHARACTERS:,} characters"))
             return
@@ -249,7 +253,7 @@ def _placed(run: Run, name: str, given: Any) -> list[dict[str, str]]:
         shape = '`{"role": "system, user, assistant or tool", "content": "…"}`'
         raise InvalidPlaceholder(f"The variable `{name}` must be a list of messages, each {shape}.", variable=name)
     for message in given:
-        run.take_output(message["content"])
+        run.take_output(f"{message['role']}: {message['content']}\n\n")
     return [{"role": message["role"], "content": message["content"]} for message in given]
 
 

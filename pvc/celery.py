@@ -32,7 +32,6 @@ def sweep(worker: str) -> None:
     for path in SWEEPS:
         job: Callable[[str], object] = import_string(path)
         try:
-            close_old_connections()
             job(worker)
         except (OperationalError, InterfaceError) as away:
             logger.warning("sweep without database", job=path, error=str(away).strip())
@@ -58,8 +57,13 @@ class Sweeper(bootsteps.StartStopStep):
 
     def _run(self, worker: str) -> None:
         while not self._stopping.is_set():
-            sweep(worker)
-            doorbell.wait(SECONDS_BETWEEN)
+            try:
+                close_old_connections()
+                sweep(worker)
+                doorbell.wait(SECONDS_BETWEEN)
+            except Exception:
+                logger.exception("sweeper stumbled")
+                self._stopping.wait(SECONDS_BETWEEN)
         connections.close_all()
 
 

@@ -106,7 +106,7 @@ class RequestMiddleware:
             response = self.get_response(request)
         except Exception as error:  # noqa: BLE001 — the last one who can answer
             response = answer_to(request, error)
-        response = _in_our_shape(request, response)
+        _put_in_our_shape(request, response)
         _set_headers(request, response, request_id)
         _account_for(request, response, time.perf_counter() - started)
         return response
@@ -258,17 +258,16 @@ def _console_page(status: int, sentence: str) -> HttpResponse:
     )
 
 
-def _in_our_shape(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def _put_in_our_shape(request: HttpRequest, response: HttpResponseBase) -> None:
     """Outside of the console no refusal is a page: what Django or a library wrote becomes the error shape."""
     is_page = response.headers.get("Content-Type", "").startswith("text/html")
-    if response.status_code < 400 or not is_page or is_console(request):
-        return response
+    if response.status_code < 400 or not is_page or is_console(request) or not isinstance(response, HttpResponse):
+        return
     ours = _plain(request, response.status_code)
-    for name, value in response.headers.items():
-        if not name.lower().startswith("content-"):
-            ours.headers.setdefault(name, value)
-    response.close()
-    return ours
+    for name in [name for name in response.headers if name.lower().startswith("content-")]:
+        del response.headers[name]
+    response.headers["Content-Type"] = ours.headers["Content-Type"]
+    response.content = ours.content
 
 
 # ----------------------------------------------------------------------------- compression

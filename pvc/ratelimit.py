@@ -148,7 +148,8 @@ def _take_hot(subject: str, limit: int) -> Allowance | None:
 def _fill(count: _Count, subject: str, limit: int) -> bool:
     """Give back what is left of a block and take another; whether Redis could be asked."""
     asked_at = time.monotonic()
-    grant = _ask("hot", subject, limit, wanted=max(1, limit // 100), unused=count.in_hand, window=count.window)
+    unused, count.in_hand = count.in_hand, 0  # given back once, even if the answer is lost
+    grant = _ask("hot", subject, limit, wanted=max(1, limit // 100), unused=unused, window=count.window)
     if grant is None:
         return False
     count.in_hand, count.remaining, count.window = grant.granted, grant.remaining, grant.window

@@ -1,7 +1,7 @@
 """Who is asking: tenants, people and service accounts, their API keys; and the Actor, which is no table."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -55,7 +55,7 @@ class User(AbstractUser):
     )
     created_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
-    objects = CanonicalUserManager()
+    objects: ClassVar[CanonicalUserManager] = CanonicalUserManager()
 
     class Meta:
         constraints = [

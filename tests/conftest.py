@@ -21,9 +21,9 @@ from django.core.management import call_command
 from django.db import connections
 from psycopg import sql
 
+from prompts.models import Namespace
 from pvc import ratelimit, store
 from pvc.breaker import redis_breaker
-from prompts.models import Namespace
 from tenants.models import Actor, Tenant, User
 from tests import factories
 from tests.factories import Client

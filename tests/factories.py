@@ -78,9 +78,7 @@ class Client:
         if self.key:
             named.setdefault("Authorization", f"Bearer {self.key}")
         content_type = named.pop("Content-Type")
-        response: HttpResponse = _http.generic(
-            method, f"/api/v1{path}", data, content_type=content_type, headers=named
-        )
+        response: HttpResponse = _http.generic(method, f"/api/v1{path}", data, content_type=content_type, headers=named)
         return response
 
     def get(self, path: str, **headers: str) -> HttpResponse:

@@ -7,13 +7,12 @@ from typing import Any
 
 from jinja2 import Template, nodes
 from jinja2.compiler import CodeGenerator
-from jinja2.exceptions import TemplateRuntimeError
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 from jinja2.visitor import NodeTransformer
 
-from pvc.errors import Unprocessable
+from pvc.errors import DomainError, Unprocessable
 
 from . import operations
 from .budget import OUTPUT_BYTES, RenderContext, too_much_output
@@ -34,6 +33,7 @@ GUARDS: Mapping[str, Callable[..., Any]] = {
     "a range": operations.numbers,
     "a namespace": operations.namespace,
     "a container": RenderContext.built,
+    "a key": operations.key,
     "nothing": lambda _context, _none: operations.Missing(name="else"),
     **{f".{name}": operations.method(name) for name in operations.METHOD_NAMES},
 }
@@ -144,6 +144,12 @@ class Guard(NodeTransformer):
     visit_List = container  # noqa: N815
     visit_Dict = container  # noqa: N815
 
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if not isinstance(node.key, nodes.Const):
+            node.key = guarded("a key", node.key)
+        return node
+
     def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
         return self.container(node) if node.ctx == "load" else node
 
@@ -221,7 +227,9 @@ class Run:
                 if left < 0:
                     raise too_much_output()
                 chunks.append(chunk)
-        except FAILURES as error:
+        except DomainError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a checked template can only stumble over the values it was given
             raise failure(error, template) from error
         self.steps_left = context.steps_left
         text = "".join(chunks)
@@ -234,8 +242,6 @@ class Run:
             raise too_much_output()
 
 
-#: What a checked template may still run into; all of it is about the values it was given.
-FAILURES = (TemplateRuntimeError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError, MemoryError)
 PYTHON_TYPES = {
     "'str'": "text",
     "'int'": "a number",
@@ -254,7 +260,8 @@ PYTHON_TYPES = {
 
 def failure(error: BaseException, template: Template) -> RenderFailed:
     line = line_of(error, template)
-    reason = re.sub(r"'\w+'", lambda name: PYTHON_TYPES.get(name[0], name[0]), str(error))[:300]
+    told = re.sub(r"^[\w.<>]+\(\) (?=missing|takes|got)", "a filter, test or method ", str(error)[:1_000])
+    reason = re.sub(r"'\w+'", lambda name: PYTHON_TYPES.get(name[0], name[0]), told)[:300]
     if isinstance(error, RecursionError | MemoryError):
         reason = "it is nested too deeply or too large"
     if isinstance(error, ZeroDivisionError):

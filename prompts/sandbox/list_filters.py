@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .bounds import bounded
-from .budget import CONTAINERS, Group, RenderContext
+from .budget import CONTAINERS, Group, RenderContext, too_large
 from .operations import SEQUENCES, Missing, calculated, items_of, kind_of, read, read_path
+
+SORTING_KEYS = 8
 
 
 def length(context: RenderContext, value: Any) -> int:
@@ -96,9 +98,10 @@ def sort(
 ) -> list[Any]:
     found = items_of(context, value)
     pay_for_sorting(context, found)
-    keys = [
-        sorting_key(part, case_sensitive) for part in (attribute.split(",") if type(attribute) is str else [attribute])
-    ]
+    attributes = attribute.split(",", SORTING_KEYS) if type(attribute) is str else [attribute]
+    if len(attributes) > SORTING_KEYS:
+        raise too_large("the attributes to sort by", SORTING_KEYS)
+    keys = [sorting_key(part, case_sensitive) for part in attributes]
     for key in reversed(keys):
         found.sort(key=key, reverse=bool(reverse))
     return found

@@ -12,6 +12,7 @@ from .budget import COMPARED_BYTES, CONTAINERS, RANGE_ITEMS, STEP_BYTES, Group, 
 
 LARGEST_RESULT = 2**63
 STRIPPED_CHARACTERS = 100
+PATH_PARTS = 8
 #: Values that a search in C passes in the time of one step.
 COMPARED_VALUES = 64
 LOOP_ATTRIBUTES = frozenset(
@@ -94,7 +95,10 @@ def read(value: Any, key: Any) -> Any:
 
 def read_path(value: Any, path: Any) -> Any:
     """`a.b.0` below a value, as filters take it in `attribute=`."""
-    for part in str(path).split("."):
+    parts = str(path).split(".", PATH_PARTS)
+    if len(parts) > PATH_PARTS:
+        raise too_large("the parts of an attribute", PATH_PARTS)
+    for part in parts:
         value = read(value, int(part) if part.isdecimal() and len(part) < 10 else part)
     return value
 
@@ -153,6 +157,14 @@ def captured(context: RenderContext, value: Any) -> str:
     text = text_of(context, value)
     context.spend_on_bytes(len(text))
     return text
+
+
+def key(context: RenderContext, value: Any) -> Any:
+    """What a mapping written in the template uses as a key."""
+    context.spend(1)
+    if type(value) not in SCALARS:
+        raise TypeError(f"a key must be text or a number, not {kind_of(value)}")
+    return value
 
 
 def numbers(context: RenderContext, *bounds: Any) -> range:
@@ -289,6 +301,9 @@ def checked_number(value: Any) -> Any:
 
 def searched(context: RenderContext, text: str, *arguments: Any) -> None:
     context.spend_on_bytes(len(text) + sum(len(argument) for argument in arguments if type(argument) is str))
+    for argument in arguments:
+        if type(argument) in CONTAINERS:
+            context.spend_on_walk(argument)
 
 
 def string_method(name: str) -> Callable[..., Any]:

@@ -11,8 +11,9 @@ from jinja2.lexer import Token, TokenStream
 from .environment import GuardedEnvironment, environment_for
 
 CHARACTERS = 100_000
-TOKENS = 12_000
-DEPTH = 30
+TAGS = 5_000
+TOKENS = 10_000
+BRACKETS = 30
 
 
 @dataclass(frozen=True, order=True)
@@ -53,8 +54,8 @@ def limited(tokens: Iterator[Token]) -> Iterator[Token]:
             depth += 1
         elif token.type in ("rparen", "rbracket", "rbrace", "variable_end", "block_end"):
             depth = max(depth - 1, 0)
-        if depth > DEPTH:
-            raise UnreadableError(too_many(token.lineno, f"brackets more than {DEPTH} deep"))
+        if depth > BRACKETS:
+            raise UnreadableError(too_many(token.lineno, f"brackets more than {BRACKETS} deep"))
         yield token
 
 
@@ -65,7 +66,9 @@ def parsed(text: str) -> nodes.Template:
     """The tree of a text, or UnreadableError with the reason; nothing else is raised."""
     if len(text) > CHARACTERS:
         raise UnreadableError(too_many(1, f"a text of more than {CHARACTERS:,} characters"))
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    if sum(map(text.count, ("{{", "{%", "{#"))) > TAGS:
+        raise UnreadableError(too_many(1, f"more than {TAGS:,} tags"))
+    if not is_sendable(text):
         raise UnreadableError(
             Problem(1, "half of a surrogate pair", "The text cannot be sent as UTF-8: type the character again.")
         )
@@ -81,6 +84,14 @@ def parsed(text: str) -> nodes.Template:
         hint = "look for a very long number or an unusual character between braces"
         message = f"It cannot be read ({type(error).__name__}): {hint}."
         raise UnreadableError(Problem(1, "the syntax", message)) from None
+
+
+def is_sendable(text: str) -> bool:
+    """Whether a text has a form in UTF-8, which half of a surrogate pair has not."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def too_many(line: int, construct: str) -> Problem:

@@ -1,6 +1,5 @@
 """The part of Jinja that a prompt may use, decided on the parsed tree before anything is compiled."""
 
-import math
 import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +11,7 @@ from .bounds import BOUNDS
 from .budget import RANGE_ITEMS
 from .filters import FILTERS, SIGNATURES
 from .operations import LOOP_ATTRIBUTES, METHOD_NAMES
-from .reading import DEPTH, Problem, too_many
+from .reading import Problem, is_sendable, too_many
 from .scopes import BUILT_IN
 from .value_tests import TESTS
 
@@ -20,6 +19,7 @@ NODES = 2_000
 EXPRESSIONS = 500
 LOOPS = 3
 BLOCKS = 24
+DEPTH = 50
 LARGEST_LITERAL = 1_000_000
 REPEATED_CHARACTERS = 1_000
 PROBLEMS_SHOWN = 50
@@ -76,6 +76,7 @@ class Check:
         self.problems: list[Problem] = []
         self.nodes = 0
         self.expressions = 0
+        self.spelled: dict[str, str] = {}
         self.whole = True
 
     def walk(self, tree: nodes.Template) -> None:
@@ -86,10 +87,8 @@ class Check:
             self.count(node, loops, blocks, depth)
             if type(node) not in ALLOWED:
                 self.refuse_type(node)
-                continue
-            rule = RULES.get(type(node))
-            if rule is not None:
-                rule(self, node, loops)
+            elif type(node) in RULES:
+                RULES[type(node)](self, node, loops)
             waiting.extend(reversed(list(inside(node, loops, blocks, depth))))
 
     def count(self, node: nodes.Node, loops: int, blocks: int, depth: int) -> None:
@@ -121,8 +120,14 @@ class Check:
     def name(self, node: nodes.Node, name: str) -> None:
         if name[:1] == "_":
             self.refuse(node, f"the name `{name[:100]}`", PRIVATE)
-        elif not name.isascii() and unicodedata.normalize("NFKC", name) != name:
-            self.refuse(node, f"the name `{name[:100]}`", "it has look-alike letters: type it in plain letters")
+        elif not name.isascii():
+            self.refuse_look_alike(node, name)
+
+    def refuse_look_alike(self, node: nodes.Node, name: str) -> None:
+        """Python takes names that look alike for the same one; Jinja does not."""
+        first = self.spelled.setdefault(unicodedata.normalize("NFKC", name), name)
+        if first != name or (isinstance(node, nodes.Keyword) and not unicodedata.is_normalized("NFKC", name)):
+            self.refuse(node, f"the name `{name[:100]}`", "it looks like another name: use plain letters")
 
 
 def inside(node: nodes.Node, loops: int, blocks: int, depth: int) -> Iterator[tuple[nodes.Node, int, int, int]]:
@@ -163,7 +168,8 @@ def check_name(check: Check, node: nodes.Name, loops: int) -> None:
 
 
 def check_getattr(check: Check, node: nodes.Getattr, loops: int) -> None:
-    check.name(node, node.attr)
+    if node.attr[:1] == "_":
+        check.refuse(node, f"the name `{node.attr[:100]}`", PRIVATE)
     if is_loop(node.node, loops) and node.attr not in LOOP_ATTRIBUTES:
         instead = INSTEAD_OF_METHOD.get(node.attr, f"a loop has {listed(LOOP_ATTRIBUTES)}")
         check.refuse(node, f"`loop.{node.attr}`", instead)
@@ -191,9 +197,9 @@ def check_key(check: Check, node: nodes.Node, key: str) -> None:
 def check_const(check: Check, node: nodes.Const, _loops: int) -> None:
     value = node.value
     if isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        if not is_sendable(value):
             check.refuse(node, "half of a surrogate pair", "type the character itself")
-    elif isinstance(value, int | float) and not (math.isfinite(value) and abs(value) <= LARGEST_LITERAL):
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST_LITERAL:
         check.refuse(node, f"a number above {LARGEST_LITERAL:,}", "use a smaller number, or give it as a variable")
 
 
@@ -214,14 +220,21 @@ def check_mod(check: Check, node: nodes.Mod, _loops: int) -> None:
         check.refuse(node, "formatting with `%`", FORMATTED)
 
 
+def check_set_block(check: Check, node: nodes.AssignBlock, _loops: int) -> None:
+    if not isinstance(node.target, nodes.Name):
+        check.refuse(node, "this `{% set %}` block", "write `{% set text %}…{% endset %}` with one plain name")
+    if node.filter is not None and node.filter.find(nodes.Name) is not None:
+        instead = "write `{% set text %}…{% endset %}{% set text = text|replace(a, b) %}`"
+        check.refuse(node, "a variable in the filter of a `{% set %}` block", instead)
+
+
 def check_for(check: Check, node: nodes.For, _loops: int) -> None:
     if node.recursive:
         check.refuse(node, "a recursive loop", f"write up to {LOOPS} loops inside each other")
 
 
 def check_call(check: Check, node: nodes.Call, loops: int) -> None:
-    if node.dyn_args is not None or node.dyn_kwargs is not None:
-        check.refuse(node, "`*` or `**` among arguments", "write the arguments one by one")
+    check_written_arguments(check, node)
     if isinstance(node.node, nodes.Name):
         check_function(check, node, node.node.name)
     elif not isinstance(node.node, nodes.Getattr):
@@ -305,14 +318,24 @@ def check_test(check: Check, node: nodes.Test, _loops: int) -> None:
     check_arguments(check, node, "test")
 
 
-def check_arguments(check: Check, node: nodes.Filter | nodes.Test, kind: str) -> dict[str, Any]:
-    """The arguments by name, as the filter will see them."""
+def check_written_arguments(check: Check, node: nodes.Call | nodes.Filter | nodes.Test) -> bool:
+    """Whether the arguments are written one by one, and none twice."""
     if node.dyn_args is not None or node.dyn_kwargs is not None:
         check.refuse(node, "`*` or `**` among arguments", "write the arguments one by one")
+        return False
+    if len({keyword.key for keyword in node.kwargs}) < len(node.kwargs):
+        check.refuse(node, "an argument given twice", "give each argument once")
+        return False
+    return True
+
+
+def check_arguments(check: Check, node: nodes.Filter | nodes.Test, kind: str) -> dict[str, Any]:
+    """The arguments by name, as the filter will see them."""
+    if not check_written_arguments(check, node):
         return {}
     signature = SIGNATURES[kind][node.name]
     try:
-        named: dict[str, Any] = {keyword.key: keyword.value for keyword in node.kwargs}
+        named: dict[str, Any] = {str(keyword.key): keyword.value for keyword in node.kwargs}
         bound = signature.bind(None, None, *node.args, **named)
     except TypeError as error:
         takes = ", ".join(list(signature.parameters)[2:]) or "none"
@@ -343,6 +366,7 @@ RULES: dict[type[nodes.Node], Callable[[Check, Any, int], None]] = {
     nodes.Mul: check_mul,
     nodes.Mod: check_mod,
     nodes.For: check_for,
+    nodes.AssignBlock: check_set_block,
     nodes.Call: check_call,
     nodes.Filter: check_filter,
     nodes.Test: check_test,

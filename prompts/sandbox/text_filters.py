@@ -98,14 +98,18 @@ def wordwrap(context: RenderContext, value: Any, width: int = 79) -> str:
 
 
 def wrap(paragraph: str, width: int) -> list[str]:
-    lines = [""]
-    for word in re.split(r"(?<=\s)(?=\S)", paragraph):
-        if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
-            lines.append("")
-        pieces = [word[start : start + width] for start in range(0, len(word), width)]
-        lines[-1] += pieces[0] if pieces else ""
-        lines.extend(pieces[1:])
-    return [line.rstrip() for line in lines]
+    """Lines of at most `width` letters; longer words are cut."""
+    lines, gap = [""], ""
+    for part in re.findall(r"\s+|\S+", paragraph):
+        if part.isspace():
+            gap = part
+            continue
+        if len(lines[-1]) + len(gap) + len(part) <= width:
+            lines[-1] += gap + part
+        else:
+            lines[len(lines) - (not lines[-1]) :] = [part[at : at + width] for at in range(0, len(part), width)]
+        gap = ""
+    return lines
 
 
 def escape(context: RenderContext, value: Any) -> str:

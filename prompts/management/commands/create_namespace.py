@@ -17,7 +17,7 @@ class Command(ActionCommand):
         parser.add_argument("--name", help="for people to read; the slug where it is left out")
         parser.add_argument("--description", default="")
         parser.add_argument("--required-approvals", type=int, default=1, choices=range(6), metavar="0-5")
-        parser.add_argument("--as", dest="username", metavar="USERNAME", help="who does this; default: the installation")
+        parser.add_argument("--as", dest="username", metavar="USERNAME", help="who does this; else the installation")
 
     def act(self, options: dict[str, Any]) -> dict[str, Any]:
         namespace = namespaces.create_namespace(

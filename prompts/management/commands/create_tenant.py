@@ -27,4 +27,5 @@ class Command(ActionCommand):
         return {"id": tenant.pk, "slug": tenant.slug, "name": tenant.name, "created": created}
 
     def tell(self, result: dict[str, Any]) -> str:
-        return f"The tenant {result['slug']} {'is made' if result['created'] else 'was there already'} ({result['id']})."
+        what = "is made" if result["created"] else "was there already"
+        return f"The tenant {result['slug']} {what} ({result['id']})."

@@ -1,0 +1,451 @@
+"""No body breaks the server, however it is made: it is refused in the error shape, or kept as it was sent."""
+
+import http.client
+import json
+import math
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+
+from prompts.content import Content
+from prompts.models import Namespace, Prompt, PromptVersion
+from pvc.middleware import body_limit
+from tenants.models import Actor
+from tests import factories
+from tests.factories import Client, error_of, json_of
+from tests.live import serving
+from tests.security import bodies
+from tests.security.bodies import READ_ROUTES, VALUES, WHOLE, WRITE_ROUTES, Ground, Hostile, Route
+
+KIB = 1024
+#: No single body may hold a thread for longer, in seconds.
+SLOWEST = 5.0
+
+
+def hostile_for(route: Route, ground: Callable[[], Ground]) -> list[Hostile]:
+    return list(bodies.corpus(lambda: bodies.valid_body(route, ground())))
+
+
+# ----------------------------------------------------------------------------- every body on every route
+def test_the_corpus_is_large() -> None:
+    assert len(list(bodies.corpus(dict))) >= 120
+    assert len(WRITE_ROUTES) >= 11
+
+
+def test_every_write_route_takes_its_valid_body(as_admin: Client, admin: Actor) -> None:
+    """Else the corpus would be refused for another reason than its own."""
+    for route in WRITE_ROUTES:
+        ground = bodies.ground_for(route, admin)
+        answer = as_admin(route.method, route.filled(ground.values), bodies.valid_body(route, ground))
+        assert answer.status_code in (200, 201, 204), f"{route}: {answer.content!r}"
+
+
+def faults_of(route: Route, hostile: list[Hostile], by: Actor, client: Client) -> Iterator[str]:
+    """Send each; say which of the answers are wrong, and which of the reads after them."""
+    ground = bodies.ground_for(route, by)
+    for each in hostile:
+        started = time.perf_counter()
+        answer = bodies.send(client.key, route.method, route.filled(ground.values), each.body, each.headers)
+        seconds = time.perf_counter() - started
+        if fault := bodies.fault_of(answer):
+            yield f"{each.name}: {fault}"
+        if seconds > SLOWEST:
+            yield f"{each.name}: took {seconds:.1f} s"
+        if answer.status_code < 300 and route.name in ("prompt", "unarchive-prompt", "tag", "api-key"):
+            yield from read_faults(client, ground)
+            ground = bodies.ground_for(route, by)
+    yield from read_faults(client, ground)
+
+
+def read_faults(client: Client, ground: Ground) -> Iterator[str]:
+    """Every GET route answers, with 404 only where something may be gone."""
+    for route in READ_ROUTES:
+        path = route.filled(ground.values)
+        while path:
+            answer = client.get(path)
+            if answer.status_code not in (200, 404):
+                yield f"afterwards, {path}: {answer.status_code} {answer.content[:200]!r}"
+            if fault := bodies.fault_of(answer):
+                yield f"afterwards, {path}: {fault}"
+            path = next_page(route.filled(ground.values), answer.status_code, answer.content)
+
+
+def next_page(path: str, status: int, content: bytes) -> str:
+    meta = json.loads(content).get("meta", {}) if status == 200 else {}
+    cursor = meta.get("nextCursor") or meta.get("next_cursor")
+    return f"{path}?limit=100&cursor={cursor}" if cursor else ""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("route", WRITE_ROUTES, ids=str)
+def test_no_hostile_body_breaks_a_route_or_what_is_read_afterwards(
+    as_admin: Client, admin: Actor, route: Route
+) -> None:
+    aim = bodies.lay_ground(admin)
+    assert list(faults_of(route, hostile_for(route, lambda: aim), admin, as_admin)) == []
+
+
+# ----------------------------------------------------------------------------- what each is told
+TEXT = b'{"name":"a","template":"b","config":{"x":%s}}'
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        pytest.param(TEXT % b"1", {}, 201, None, id="a good one"),
+        pytest.param(b"", {}, 400, "VALIDATION_ERROR", id="nothing is an empty object"),
+        pytest.param(b"{}", {}, 400, "VALIDATION_ERROR", id="an empty object"),
+        pytest.param(b"[]", {}, 400, "VALIDATION_ERROR", id="a list"),
+        pytest.param(b"null", {}, 400, "VALIDATION_ERROR", id="null"),
+        pytest.param(b'{"name":"a"', {}, 400, "INVALID_JSON", id="cut off"),
+        pytest.param(TEXT % b'"\\u0000"', {}, 400, "INVALID_JSON", id="NUL"),
+        pytest.param(TEXT % b'{"\\u0000":1}', {}, 400, "INVALID_JSON", id="NUL in a key"),
+        pytest.param(TEXT % b'"\\ud800"', {}, 400, "INVALID_JSON", id="half a surrogate pair"),
+        pytest.param(TEXT % b'"\xed\xa0\x80"', {}, 400, "INVALID_JSON", id="half a surrogate pair, raw"),
+        pytest.param(TEXT % b'{"a":1,"a":1}', {}, 400, "INVALID_JSON", id="the same key twice"),
+        pytest.param(TEXT % b"NaN", {}, 400, "INVALID_JSON", id="NaN"),
+        pytest.param(TEXT % b"Infinity", {}, 400, "INVALID_JSON", id="Infinity"),
+        pytest.param(TEXT % b"1e400", {}, 400, "INVALID_JSON", id="1e400"),
+        pytest.param(TEXT % b"9007199254740991", {}, 201, None, id="the greatest integer"),
+        pytest.param(TEXT % b"9007199254740993", {}, 400, "INVALID_JSON", id="an integer beyond 2^53"),
+        pytest.param(TEXT % (b"9" * 5000), {}, 400, "INVALID_JSON", id="an integer of 5,000 digits"),
+        pytest.param(TEXT % (b"[" * 30 + b"]" * 30), {}, 201, None, id="32 levels"),
+        pytest.param(TEXT % (b"[" * 31 + b"]" * 31), {}, 400, "INVALID_JSON", id="33 levels"),
+        pytest.param(b"[" * 100_000, {}, 400, "INVALID_JSON", id="100,000 levels"),
+        pytest.param(b"\xff\xfe{}", {}, 400, "INVALID_JSON", id="not UTF-8"),
+        pytest.param(b"\xef\xbb\xbf{}", {}, 400, "INVALID_JSON", id="a byte order mark"),
+        pytest.param(TEXT % (b'"' + b"a" * 2048 * KIB + b'"'), {}, 413, "PAYLOAD_TOO_LARGE", id="over 2 MiB"),
+        pytest.param(TEXT % b"1", {"Content-Type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE", id="text/plain"),
+        pytest.param(
+            b"name=a&template=b",
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            id="a form",
+        ),
+        pytest.param(
+            TEXT % b"1",
+            {"Content-Type": "application/json; charset=utf-16"},
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            id="in UTF-16",
+        ),
+        pytest.param(
+            TEXT % b"1",
+            {"Content-Type": "application/json; charset=bz2_codec"},
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            id="in bz2",
+        ),
+        pytest.param(TEXT % b"1", {"Content-Type": ""}, 415, "UNSUPPORTED_MEDIA_TYPE", id="of no type"),
+        pytest.param(TEXT % b"1", {"Content-Type": "application/json; charset=UTF-8"}, 201, None, id="in UTF-8"),
+        pytest.param(TEXT % b"1", {"Idempotency-Key": "a b"}, 400, "VALIDATION_ERROR", id="a bad Idempotency-Key"),
+        pytest.param(TEXT % b"1", {"X-HTTP-Method-Override": "DELETE"}, 201, None, id="another method in a header"),
+    ],
+)
+def test_a_new_prompt_is_answered(
+    as_admin: Client, body: bytes, headers: dict[str, str], status: int, code: str | None
+) -> None:
+    answer = bodies.send(as_admin.key, "POST", "/prompts", body, headers)
+    assert answer.status_code == status
+    if code:
+        assert error_of(answer)["code"] == code
+        assert not Prompt.objects.filter(tenant__slug="acme").exists()
+
+
+@pytest.mark.parametrize(
+    "value", ["nul", "lone-high-surrogate", "nan", "1e400", "2^53+1", "5000-digits", "33-lists", "bad-utf-8", "7,000-lists"]
+)
+def test_rendering_refuses_values_that_no_template_can_print(as_admin: Client, admin: Actor, value: str) -> None:
+    ground = bodies.lay_ground(admin)
+    body = b'{"variables":{"name":' + VALUES[value] + b"}}"
+    answer = bodies.send(as_admin.key, "POST", f"/prompts/{ground.prompt.pk}/render", body)
+    assert answer.status_code in (400, 422)
+    assert bodies.fault_of(answer) is None
+
+
+#: The largest body of each route, in KiB (contract 1); 256 where nothing is said.
+LIMITS = {("POST", "prompts"): 2048, ("PUT", "prompt"): 2048, ("POST", "versions"): 2048} | dict.fromkeys(
+    [("POST", "render"), ("POST", "render-version")], 1024
+)
+
+
+@pytest.mark.parametrize("route", WRITE_ROUTES, ids=str)
+def test_a_body_at_the_limit_is_read_and_one_byte_more_is_not(as_admin: Client, admin: Actor, route: Route) -> None:
+    limit = LIMITS.get((route.method, route.name), 256) * KIB
+    ground = bodies.ground_for(route, admin)
+    body = json.dumps(bodies.valid_body(route, ground)).encode()
+    path = route.filled(ground.values)
+    over = bodies.send(as_admin.key, route.method, path, body + b" " * (limit + 1 - len(body)))
+    assert (over.status_code, error_of(over)["code"]) == (413, "PAYLOAD_TOO_LARGE")
+    assert bodies.send(as_admin.key, route.method, path, body + b" " * (limit - len(body))).status_code < 300
+
+
+def test_finding_a_repeated_key_among_very_many_is_quick(as_admin: Client) -> None:
+    """190,000 names fit into 2 MiB; comparing each with each would take minutes."""
+    pairs = ",".join(f'"{number:x}":0' for number in range(170_000))
+    started = time.perf_counter()
+    answer = as_admin.post("/prompts", ("{" + pairs + ',"297ff":0}').encode())
+    assert error_of(answer)["code"] == "INVALID_JSON"
+    assert "297ff" in error_of(answer)["message"]
+    assert time.perf_counter() - started < SLOWEST
+
+
+def test_a_refusal_is_not_much_larger_than_what_was_sent(as_admin: Client) -> None:
+    body = json.dumps({f"{number:x}": 0 for number in range(100_000)}).encode()
+    answer = as_admin.post("/prompts", body)
+    assert answer.status_code == 400
+    assert len(answer.content) < len(body) + 64 * KIB
+
+
+# ----------------------------------------------------------------------------- fields that are not the caller's
+@pytest.mark.parametrize("route", WRITE_ROUTES, ids=str)
+def test_fields_that_are_not_the_callers_are_refused_by_name(as_admin: Client, admin: Actor, route: Route) -> None:
+    ground = bodies.ground_for(route, admin)
+    path = route.filled(ground.values)
+    valid = bodies.valid_body(route, ground)
+    taken = []
+    for name, value in bodies.FOREIGN_FIELDS.items():
+        answer = as_admin(route.method, path, {**valid, name: value})
+        if answer.status_code != 400 or name not in error_of(answer).get("details", {}).get("fields", {}):
+            taken.append((name, answer.status_code, answer.content[:200]))
+            ground = bodies.ground_for(route, admin)
+            path = route.filled(ground.values)
+    assert taken == []
+
+
+def test_read_only_fields_are_taken_in_a_put_when_they_say_what_is_so(as_admin: Client, admin: Actor) -> None:
+    path = f"/prompts/{bodies.lay_ground(admin).prompt.pk}"
+    present = json_of(as_admin.get(path))
+    assert json_of(as_admin.put(path, {**present, "description": "new"}))["description"] == "new"
+    for name in ("id", "projectId", "namespace", "name", "type", "archived", "createdAt", "latestVersion"):
+        refused = as_admin.put(path, {"description": "newer", name: bodies.FOREIGN_FIELDS.get(name, "other")})
+        assert (refused.status_code, error_of(refused)["code"]) == (400, "IMMUTABLE_FIELD"), name
+    assert json_of(as_admin.get(path))["description"] == "new"
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", ""]
+)
+def test_an_empty_put_changes_nothing_whatever_its_type(as_admin: Client, admin: Actor, content_type: str) -> None:
+    ground = bodies.lay_ground(admin)
+    path = f"/prompts/{ground.prompt.pk}"
+    before = json_of(as_admin.get(path))
+    bodies.send(as_admin.key, "PUT", path, b"", {"Content-Type": content_type})
+    assert json_of(as_admin.get(path)) == before
+    assert before["config"] == {"model": "m"}
+
+
+# ----------------------------------------------------------------------------- what is taken is kept
+NUMBERS = {
+    "1e300": 1e300,
+    "1.5": 1.5,
+    "0.1": 0.1,
+    "1E2": 100.0,
+    "5e-324": 5e-324,
+    "1.7976931348623157e308": 1.7976931348623157e308,
+    "2.2250738585072014e-308": 2.2250738585072014e-308,
+    "0.30000000000000004": 0.1 + 0.2,
+    "9007199254740991": 2**53 - 1,
+    "-9007199254740991": -(2**53) + 1,
+    "9007199254740991.0": float(2**53 - 1),
+    "1e15": 1e15,
+    "1e16": 1e16,
+    "1e17": 1e17,
+    "1e21": 1e21,
+    "123456789012345680000": 1.2345678901234568e20,
+    "1e-7": 1e-7,
+    "0": 0,
+    "-0.0": 0.0,
+    "1e-400": 0.0,
+    "1.0": 1.0,
+    "-1": -1,
+}
+
+
+def kept(version: PromptVersion) -> tuple[str, str, dict[str, Any]]:
+    """A version's digest as stored, as computed again from the row, and its config."""
+    row = PromptVersion.objects.get(pk=version.pk)
+    return row.digest, Content(row.type, row.body, row.variables, row.config).digest, row.config
+
+
+@pytest.mark.parametrize("number", [number for number in NUMBERS if "." in number or "e" in number.lower() or len(number) < 18])
+def test_a_number_comes_back_as_it_was_sent_and_hashes_the_same(as_admin: Client, namespace: Namespace, number: str) -> None:
+    body = '{"name":"n","template":"t","config":{"x":%s,"in":[{"y":%s}]},"variables":{"v":{"default":%s}},"metadata":{"z":%s}}'
+    made = as_admin.post("/prompts", (body % (number, number, number, number)).encode())
+    assert made.status_code == 201
+    version = Prompt.objects.get(namespace=namespace).versions.get()
+    for shown in (json_of(made), json_of(as_admin.get("/prompts/n")), json_of(as_admin.get("/prompts/n/versions/1"))):
+        given = [shown["config"]["x"], shown["config"]["in"][0]["y"], shown["variables"]["v"]["default"]]
+        assert given == [NUMBERS[number]] * 3
+        assert all(math.isfinite(each) for each in given)
+    assert json_of(as_admin.get("/prompts/n"))["metadata"] == {"z": NUMBERS[number]}
+    stored, computed, config = kept(version)
+    assert stored == computed
+    assert config["x"] == NUMBERS[number]
+    again = as_admin.post("/prompts/n/versions", ('{"content":"t","config":{"x":%s,"in":[{"y":%s}]},"variables":{"v":%s}}' % ((number,) * 3)).encode())
+    assert json_of(again)["deduplicated"] is True
+
+
+ODD_TEXTS = {
+    "emoji": "👨‍👩‍👧‍👦",
+    "right-to-left": "\u202eevil\u202c",
+    "noncharacters": "\uffff\ufdd0",
+    "byte-order-mark": "\ufeffa",
+    "control": "\x01\x1f\x7f\x85",
+    "decomposed": "e\u0301 and \u00e9",
+    "line-separators": "a\r\nb\rc\u2028d",
+    "astral": "\U0010ffff\U0001f600",
+    "backslashes": "\\u0041 \\n \\",
+    "blank": "  \t ",
+    "html": "<svg onload=alert(1)>&amp;",
+}
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=list(ODD_TEXTS))
+def test_a_text_comes_back_as_it_was_sent_and_hashes_the_same(as_admin: Client, namespace: Namespace, text: str) -> None:
+    config = {text: text, "list": [text]}
+    made = as_admin.post("/prompts", {"name": "n", "template": text, "config": config, "metadata": config, "description": text})
+    assert made.status_code == 201
+    shown = json_of(as_admin.get("/prompts/n"))
+    assert (shown["template"], shown["config"], shown["metadata"], shown["description"]) == (text, config, config, text)
+    stored, computed, _ = kept(Prompt.objects.get(namespace=namespace).versions.get())
+    assert stored == computed
+
+
+# ----------------------------------------------------------------------------- over the wire
+@pytest.fixture(scope="module")
+def live(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[str, int, str, Ground]]:
+    """A real server: its host and port, an administrator's key, rows to aim at."""
+    off = {f"RATE_LIMIT_{kind}": "0" for kind in ("ANONYMOUS", "READ", "WRITE", "HOT")}
+    with django_db_blocker.unblock():
+        admin = factories.make_actor(factories.make_tenant())
+        ground = bodies.lay_ground(admin)
+        with serving(environment=off) as url:
+            parts = urlsplit(url)
+            yield parts.hostname or "", parts.port or 0, factories.client_of(admin).key or "", ground
+
+
+Live = tuple[str, int, str, Ground]
+
+
+def ask(live: Live, method: str, path: str, body: bytes = b"", *, chunks: int = 0, **headers: str) -> tuple[int, bytes]:
+    """One request over a socket of its own; in pieces of `chunks` bytes, if told so."""
+    host, port, key, _ = live
+    connection = http.client.HTTPConnection(host, port, timeout=30)
+    named = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", **headers}
+    pieces = [body[start : start + chunks] for start in range(0, len(body), chunks)] if chunks else None
+    chunked = {"Transfer-Encoding": "chunked"} if pieces is not None else {}
+    try:
+        connection.request(method, f"/api/v1{path}", pieces if chunks else body, {**named, **chunked}, encode_chunked=bool(chunks))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def raw(live: Live, request: bytes) -> bytes:
+    """Bytes straight into the socket; what came back before it was closed."""
+    with socket.create_connection(live[:2], timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        try:
+            while part := connection.recv(65536):
+                answer += part
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+def is_well(live: Live) -> bool:
+    status, body = ask(live, "GET", "/prompts?limit=100")
+    return status == 200 and isinstance(json.loads(body)["data"], list)
+
+
+CHUNKED = [*WHOLE, "nul", "2^53+1", "7,000-lists", "100,000-elements", "same-key-twice", "1e400"]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("chunks", [0, 7, 4096], ids=["whole", "in 7 bytes", "in 4,096 bytes"])
+def test_no_hostile_body_breaks_the_real_server(live: Live, chunks: int) -> None:
+    faults = []
+    for name in CHUNKED:
+        body = {**VALUES, **WHOLE}[name]
+        if chunks == 7 and len(body) > 2000:
+            continue
+        for path in ("/prompts", f"/prompts/{live[3].prompt.pk}/versions", f"/prompts/{live[3].prompt.pk}/render"):
+            status, answer = ask(live, "POST", path, body, chunks=chunks)
+            if status >= 500 or set(json.loads(answer)) not in ({"error", "requestId", "timestamp"}, rendered_names()):
+                faults.append((name, path, status, answer[:200]))
+    assert faults == []
+    assert is_well(live)
+
+
+def rendered_names() -> set[str]:
+    """What an empty body gets from a render: an answer."""
+    names = "version versionId content rendered variablesUsed missingVariables unusedVariables tokenCount metadata"
+    return set(names.split())
+
+
+@pytest.mark.full
+def test_a_chunked_body_is_held_to_the_same_limits(live: Live) -> None:
+    ref = live[3].prompt.pk
+    for path in ("/prompts", f"/prompts/{ref}/render", "/api-keys"):
+        limit = body_limit("POST", f"/api/v1{path}")
+        status, answer = ask(live, "POST", path, b" " * (limit + 1), chunks=65536)
+        assert (status, json.loads(answer)["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+        status, answer = ask(live, "POST", path, b" " * limit, chunks=65536)
+        assert status in (200, 400)
+    assert is_well(live)
+
+
+@pytest.mark.full
+def test_a_chunked_prompt_is_made_like_any_other(live: Live) -> None:
+    body = json.dumps({"name": "in-pieces", "template": "é" * 50_000}).encode()
+    status, answer = ask(live, "POST", "/prompts", body, chunks=1000)
+    assert status == 201
+    assert json.loads(answer)["template"] == "é" * 50_000
+
+
+HEAD = b"POST /api/v1/prompts HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n"
+FRAMES = {
+    "a size that is no number": b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n0\r\n\r\n",
+    "a negative size": b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+    "a huge size": b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+    "a size too large": b"Transfer-Encoding: chunked\r\n\r\n10\r\n{}\r\n0\r\n\r\n",
+    "no end": b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+    "an extension and a trailer": b"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nX-User-Id: eve\r\n\r\n",
+    "both framings": b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+    "two lengths": b"Content-Length: 2\r\nContent-Length: 9\r\n\r\n{}",
+    "a length of another base": b"Content-Length: 0x2\r\n\r\n{}",
+    "a body cut short": b"Content-Length: 1000\r\n\r\n{}",
+    "another coding": b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    "10,000 headers": b"".join(b"X-%d: 1\r\n" % number for number in range(10_000)) + b"\r\n",
+    "a NUL in a header": b"X-User-Id: a\x00b\r\nContent-Length: 2\r\n\r\n{}",
+    "a header without a name": b": a\r\nContent-Length: 2\r\n\r\n{}",
+    "two types": b"Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("frame", FRAMES.values(), ids=list(FRAMES))
+def test_a_broken_frame_is_refused_and_harms_nobody_else(live: Live, frame: bytes) -> None:
+    key = live[2].encode()
+    answer = raw(live, HEAD + b"Authorization: Bearer " + key + b"\r\n" + frame)
+    assert answer == b"" or answer.split(b" ", 2)[1][:1] == b"4", answer[:300]
+    assert answer.count(b"HTTP/1.1 ") <= 1, "a second request was smuggled in"
+    assert is_well(live)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("path", ["/prompts/a%00b", "/prompts/a%2fb", "/prompts/..;/x", "/prompts/%ff", "/prompts/%c0%ae", "/prompts/" + "a" * 5000, "/prompts/%0d%0aSet-Cookie:a", "/../../etc/passwd", "/prompts/x/versions/" + "9" * 5000])
+def test_a_hostile_path_leads_nowhere(live: Live, path: str) -> None:
+    status, body = ask(live, "GET", path)
+    assert status == 404
+    assert json.loads(body)["error"]["code"] == "NOT_FOUND"
