@@ -5,15 +5,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from prompts.sandbox.budget import RenderLimit
+from prompts.sandbox.environment import RenderFailed, Run, compile_checked, environment_for
+from prompts.sandbox.programs import Part, Program, Programs
+from prompts.sandbox.reading import CHARACTERS, Problem, UnreadableError, parsed, too_many
+from prompts.sandbox.scopes import FreeNames
+from prompts.sandbox.subset import Check, name_problem
+from prompts.sandbox.values import Conversion, InvalidPlaceholder, InvalidVariable
 from pvc.errors import Unprocessable
-
-from .sandbox.budget import RenderLimit
-from .sandbox.environment import RenderFailed, Run, compile_checked, environment_for
-from .sandbox.programs import Part, Program, Programs
-from .sandbox.reading import CHARACTERS, Problem, UnreadableError, parsed, too_many
-from .sandbox.scopes import FreeNames
-from .sandbox.subset import Check, name_problem
-from .sandbox.values import Conversion, InvalidPlaceholder, InvalidVariable
 
 __all__ = [
     "Analysis",
@@ -219,13 +218,18 @@ def _compiled(body: Body) -> Program:
     if not analysis.valid:
         raise InvalidTemplate(analysis.problems)
     messages: list[Any] = [{"role": None, "content": body}] if isinstance(body, str) else list(body)
-    parts = tuple(
-        Part(message.get("role"), None, message["placeholder"])
-        if tree is None
-        else Part(message["role"], compile_checked(tree, environment_for(message["content"])), None)
-        for message, tree in zip(messages, reading.trees, strict=True)
-    )
+    try:
+        parts = tuple(_part(message, tree) for message, tree in zip(messages, reading.trees, strict=True))
+    except (SyntaxError, ValueError, AssertionError, RecursionError, MemoryError) as error:
+        problem = Problem(1, "the template", "It cannot be compiled: make it smaller, or its expressions simpler.")
+        raise InvalidTemplate([problem]) from error
     return Program(body, analysis, frozenset(analysis.variables), parts, reading.check.nodes)
+
+
+def _part(message: Message, tree: Any) -> Part:
+    if tree is None:
+        return Part(None, None, message["placeholder"])
+    return Part(message["role"], compile_checked(tree, environment_for(message["content"])), None)
 
 
 PROGRAMS = Programs(_compiled)

@@ -189,13 +189,14 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_API_URL.startswith("https://
 CSRF_TRUSTED_ORIGINS = [PUBLIC_API_URL] if PUBLIC_API_URL else []
 SECURE_HSTS_SECONDS = 31_536_000 if SESSION_COOKIE_SECURE else 0
 SECURE_REFERRER_POLICY = "same-origin"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 UNFOLD = {"SITE_TITLE": "Prompt version control", "SITE_HEADER": "Prompt version control"}
 
 # ----------------------------------------------------------------------------- the API's edge
 #: Networks whose X-Forwarded-For is believed, read from the right (contract: rate limit).
 TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 RATE_LIMITS = {
     "anonymous": env.int("RATE_LIMIT_ANONYMOUS", default=100),
     "write": env.int("RATE_LIMIT_WRITE", default=600),
@@ -274,6 +275,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
 }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any outage: its sweeper needs no Redis
 CELERY_TASK_SERIALIZER = "json"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

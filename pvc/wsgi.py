@@ -38,6 +38,9 @@ CGI_NAMES = frozenset(
     }
 )
 
+#: How much of a refused body is taken from a client, in bytes.
+MOST_DRAINED = 16 * 1024 * 1024
+
 # A thread that computes gives way after half a millisecond, so that short answers do not wait behind it.
 sys.setswitchinterval(0.0005)
 
@@ -51,9 +54,12 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
     """One request: a clean environ, a body with a length, Django."""
     clean = {name: value for name, value in environ.items() if name in CGI_NAMES or name.startswith(("HTTP_", "wsgi."))}
     clean.setdefault("QUERY_STRING", "")
+    stream = clean["wsgi.input"]
     if "CONTENT_LENGTH" not in clean and _may_have_a_body(clean):
         _measure_body(clean)
     response: Iterable[bytes] = django_application(clean, start_response)
+    if "CONTENT_LENGTH" in clean:
+        _drain(stream)
     if not isinstance(response, HttpResponse):
         return response
     # The server sends a list in one go, and anything else piece by piece.
@@ -74,3 +80,10 @@ def _measure_body(environ: Environ) -> None:
         body += part
     environ["wsgi.input"] = BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
+
+
+def _drain(stream: Any) -> None:
+    """Take what nobody read, within reason: a client still sending would see a broken pipe and not its answer."""
+    left = MOST_DRAINED
+    while left > 0 and (part := stream.read(min(left, 65536))):
+        left -= len(part)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .budget import too_large
-from .operations import Missing, kind_of
+from prompts.sandbox.budget import too_large
+from prompts.sandbox.operations import Missing, kind_of
 
 #: The largest number each of these arguments may be, checked on literals when a template is saved.
 BOUNDS: Mapping[tuple[str, str], int] = {

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from jinja2 import Template, nodes
@@ -12,12 +12,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import pass_context
 from jinja2.visitor import NodeTransformer
 
+from prompts.sandbox import operations
+from prompts.sandbox.budget import OUTPUT_BYTES, RenderContext, too_much_output
+from prompts.sandbox.filters import FILTERS
+from prompts.sandbox.value_tests import TESTS
 from pvc.errors import DomainError, Unprocessable
-
-from . import operations
-from .budget import OUTPUT_BYTES, RenderContext, too_much_output
-from .filters import FILTERS
-from .value_tests import TESTS
 
 #: Comparisons with a literal up to this long are left to Python.
 SHORT_LITERAL = 256
@@ -208,6 +207,15 @@ def compile_checked(tree: nodes.Template, environment: GuardedEnvironment) -> Te
     return Template.from_code(environment, environment.compile(guarded_tree), {})
 
 
+def limited(chunks: Iterable[str], left: int) -> Iterator[str]:
+    """The chunks of a rendering, as long as there is room for them."""
+    for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            raise too_much_output()
+        yield chunk
+
+
 class Run:
     """One rendering: its variables, and the steps and the output it has left."""
 
@@ -219,20 +227,13 @@ class Run:
     def render(self, template: Template) -> str:
         context = RenderContext(template.environment, self.values, None, {})
         context.steps_left = self.steps_left
-        chunks = []
-        left = self.output_left
         try:
-            for chunk in template.root_render_func(context):
-                left -= len(chunk)
-                if left < 0:
-                    raise too_much_output()
-                chunks.append(chunk)
+            text = "".join(limited(template.root_render_func(context), self.output_left))
         except DomainError:
             raise
-        except Exception as error:  # noqa: BLE001 - a checked template can only stumble over the values it was given
+        except Exception as error:  # a checked template only stumbles over the values it was given
             raise failure(error, template) from error
         self.steps_left = context.steps_left
-        text = "".join(chunks)
         self.take_output(text)
         return text
 

@@ -5,11 +5,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import list_filters, text_filters
-from .bounds import DIGITS, bounded
-from .budget import RenderContext
-from .operations import NUMBERS, Missing, checked_number, items_of, kind_of, read_path
-from .value_tests import TESTS
+from prompts.sandbox import list_filters, text_filters
+from prompts.sandbox.bounds import DIGITS, bounded
+from prompts.sandbox.budget import RenderContext
+from prompts.sandbox.operations import NUMBERS, Missing, checked_number, items_of, kind_of, read_path
+from prompts.sandbox.value_tests import TESTS
 
 
 def absolute(context: RenderContext, number: Any) -> Any:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from .bounds import bounded
-from .budget import CONTAINERS, Group, RenderContext, too_large
-from .operations import SEQUENCES, Missing, calculated, items_of, kind_of, read, read_path
+from prompts.sandbox.bounds import bounded
+from prompts.sandbox.budget import CONTAINERS, Group, RenderContext, too_large
+from prompts.sandbox.operations import SEQUENCES, Missing, calculated, items_of, kind_of, read, read_path
 
 SORTING_KEYS = 8
 

@@ -8,7 +8,7 @@ from jinja2.exceptions import UndefinedError
 from jinja2.runtime import ChainableUndefined, LoopContext
 from jinja2.utils import Namespace
 
-from .budget import COMPARED_BYTES, CONTAINERS, RANGE_ITEMS, STEP_BYTES, Group, RenderContext, too_large
+from prompts.sandbox.budget import COMPARED_BYTES, CONTAINERS, RANGE_ITEMS, STEP_BYTES, Group, RenderContext, too_large
 
 LARGEST_RESULT = 2**63
 STRIPPED_CHARACTERS = 100

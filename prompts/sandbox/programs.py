@@ -7,8 +7,9 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 ENTRIES = 2_000
-#: Parts of all kept templates together; a part is about half a kilobyte of code.
-PARTS = 100_000
+#: Of all kept programs together, about.
+BYTES = 64 * 1_048_576
+NODE_BYTES = 200
 
 
 class Part(NamedTuple):
@@ -27,7 +28,13 @@ class Program:
     analysis: Any
     names: frozenset[str]
     parts: tuple[Part, ...]
-    weight: int
+    nodes: int
+
+    @property
+    def weight(self) -> int:
+        """About the bytes it takes: its text, once as it is and once in the code, and the code."""
+        texts = [self.body] if isinstance(self.body, str) else [message.get("content", "") for message in self.body]
+        return NODE_BYTES * self.nodes + 2 * sum(map(len, texts))
 
 
 class Programs:
@@ -56,5 +63,5 @@ class Programs:
             replaced = self._kept.pop(key, None)
             self._kept[key] = program
             self._weight += program.weight - (replaced.weight if replaced else 0)
-            while len(self._kept) > ENTRIES or self._weight > PARTS:
+            while len(self._kept) > ENTRIES or self._weight > BYTES:
                 self._weight -= self._kept.popitem(last=False)[1].weight

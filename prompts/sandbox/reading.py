@@ -8,11 +8,11 @@ from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.lexer import Token, TokenStream
 
-from .environment import GuardedEnvironment, environment_for
+from prompts.sandbox.environment import GuardedEnvironment, environment_for
 
 CHARACTERS = 100_000
 TAGS = 5_000
-TOKENS = 10_000
+TOKENS = 8_000
 BRACKETS = 30
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from jinja2 import nodes
 
-from .advice import FORMATTED, INSTEAD_OF_FILTER, INSTEAD_OF_METHOD, INSTEAD_OF_TEST, PRIVATE, REFUSED
-from .bounds import BOUNDS
-from .budget import RANGE_ITEMS
-from .filters import FILTERS, SIGNATURES
-from .operations import LOOP_ATTRIBUTES, METHOD_NAMES
-from .reading import Problem, is_sendable, too_many
-from .scopes import BUILT_IN
-from .value_tests import TESTS
+from prompts.sandbox.advice import FORMATTED, INSTEAD_OF_FILTER, INSTEAD_OF_METHOD, INSTEAD_OF_TEST, PRIVATE, REFUSED
+from prompts.sandbox.bounds import BOUNDS
+from prompts.sandbox.budget import RANGE_ITEMS
+from prompts.sandbox.filters import FILTERS, SIGNATURES
+from prompts.sandbox.operations import LOOP_ATTRIBUTES, METHOD_NAMES
+from prompts.sandbox.reading import Problem, is_sendable, too_many
+from prompts.sandbox.scopes import BUILT_IN
+from prompts.sandbox.value_tests import TESTS
 
 NODES = 2_000
 EXPRESSIONS = 500
@@ -102,16 +102,16 @@ class Check:
             (blocks, BLOCKS, "blocks inside each other"),
         ):
             if number > maximum:
-                self.problems.append(too_many(node.lineno, f"more than {maximum:,} {what}"))
+                self.problems.append(too_many(node.lineno or 1, f"more than {maximum:,} {what}"))
                 self.whole = False
                 return
-        if loops > LOOPS and isinstance(node, nodes.For):
+        if loops >= LOOPS and isinstance(node, nodes.For):
             self.refuse(node, "a loop in a loop in a loop in a loop", f"use at most {LOOPS} loops inside each other")
 
     def refuse(self, node: nodes.Node, construct: str, instead: str) -> None:
         if len(self.problems) < PROBLEMS_SHOWN:
             construct = construct.encode(errors="replace").decode()
-            self.problems.append(Problem(node.lineno, construct, f"{construct} cannot be used here: {instead}."))
+            self.problems.append(Problem(node.lineno or 1, construct, f"{construct} cannot be used here: {instead}."))
 
     def refuse_type(self, node: nodes.Node) -> None:
         fallback = (f"`{type(node).__name__}`", "leave it out")
@@ -120,13 +120,14 @@ class Check:
     def name(self, node: nodes.Node, name: str) -> None:
         if name[:1] == "_":
             self.refuse(node, f"the name `{name[:100]}`", PRIVATE)
-        elif not name.isascii():
+        else:
             self.refuse_look_alike(node, name)
 
     def refuse_look_alike(self, node: nodes.Node, name: str) -> None:
         """Python takes names that look alike for the same one; Jinja does not."""
-        first = self.spelled.setdefault(unicodedata.normalize("NFKC", name), name)
-        if first != name or (isinstance(node, nodes.Keyword) and not unicodedata.is_normalized("NFKC", name)):
+        plain = unicodedata.normalize("NFKC", name)
+        first = self.spelled.setdefault(plain, name)
+        if first != name or (isinstance(node, nodes.Keyword) and plain != name):
             self.refuse(node, f"the name `{name[:100]}`", "it looks like another name: use plain letters")
 
 

@@ -7,9 +7,19 @@ from typing import Any
 
 from jinja2.filters import do_title
 
-from .bounds import bounded
-from .budget import CONTAINERS, STEP_BYTES, RenderContext
-from .operations import STRING_METHODS, Missing, concatenated, items_of, joined, kind_of, read_path, replaced, text_of
+from prompts.sandbox.bounds import bounded
+from prompts.sandbox.budget import CONTAINERS, STEP_BYTES, RenderContext
+from prompts.sandbox.operations import (
+    STRING_METHODS,
+    Missing,
+    concatenated,
+    items_of,
+    joined,
+    kind_of,
+    read_path,
+    replaced,
+    text_of,
+)
 
 
 def string(context: RenderContext, value: Any) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from .budget import RenderContext
-from .operations import NUMBERS, SEQUENCES, STRING_METHODS, Missing, calculated, contains, holds, text_of
+from prompts.sandbox.budget import RenderContext
+from prompts.sandbox.operations import NUMBERS, SEQUENCES, STRING_METHODS, Missing, calculated, contains, holds, text_of
 
 
 def of_kind(matches: Callable[[Any], bool]) -> Callable[[RenderContext, Any], bool]:

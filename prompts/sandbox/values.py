@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from prompts.sandbox.budget import RenderLimit
 from pvc.errors import Unprocessable
-
-from .budget import RenderLimit
 
 VALUE_DEPTH = 32
 VALUES_BYTES = 262_144

@@ -42,7 +42,7 @@ def test_what_is_absent_hashes_like_what_is_empty(variables: Any, config: Any) -
 
 
 def test_the_digest_is_of_everything_that_is_served() -> None:
-    content = content_of("text", "a\u2028\"\\\n", {"b": 1, "a": {"type": "string"}}, {"z": 1.0, "y": [1e21, 1e-7, True]})
+    content = content_of("text", 'a\u2028"\\\n', {"b": 1, "a": {"type": "string"}}, {"z": 1.0, "y": [1e21, 1e-7, True]})
     canonical = (
         '{"config":{"y":[1e+21,1e-7,true],"z":1},"content":"a\u2028\\"\\\\\\n","type":"text",'
         '"variables":{"a":{"type":"string"},"b":{"default":1}}}'
@@ -182,7 +182,10 @@ def test_a_text_is_a_string(body: Any) -> None:
 
 @pytest.mark.parametrize(
     ("type_", "longest"),
-    [("text", "😀" * 100_000), ("chat", [{"role": "user", "content": "x" * (100_000 - len('[{"content":"","role":"user"}]'))}])],
+    [
+        ("text", "😀" * 100_000),
+        ("chat", [{"role": "user", "content": "x" * (100_000 - len('[{"content":"","role":"user"}]'))}]),
+    ],
     ids=["text", "chat"],
 )
 def test_a_text_has_1_to_100_000_characters(type_: str, longest: Any) -> None:

@@ -269,13 +269,19 @@ def new_key(**values: str) -> str:
 
 
 def new_event(**values: str) -> str:
-    present = {"id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "type": "'x'", "data": "'{}'", "created_at": "now()"}
+    present = {
+        "id": "gen_random_uuid()",
+        "tenant_id": "%(tenant)s",
+        "type": "'x'",
+        "data": "'{}'",
+        "created_at": "now()",
+    }
     return insert("audit_outboxevent", **{**present, **values})
 
 
 def new_entry(**values: str) -> str:
-    texts = {name: "'x'" for name in ("actor", "via", "verb", "target", "key_id")}
-    binaries = {name: "'x'" for name in ("canonical", "prev_hash", "entry_hash", "mac")}
+    texts = dict.fromkeys(("actor", "via", "verb", "target", "key_id"), "'x'")
+    binaries = dict.fromkeys(("canonical", "prev_hash", "entry_hash", "mac"), "'x'")
     present = {"id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "seq": "1", "at": "now()", "data": "'{}'"}
     return insert("audit_auditentry", **{**present, **texts, **binaries, **values})
 
@@ -353,7 +359,7 @@ FORBIDDEN: dict[str, Row] = {
         "prompt_identity_is_fixed",
     ),
     "a prompt changes its tenant": (
-        "UPDATE prompts_prompt SET tenant_id = %(other_tenant)s, namespace_id = %(other_namespace)s WHERE id = %(prompt)s",
+        "UPDATE prompts_prompt SET tenant_id = %(other_tenant)s WHERE id = %(prompt)s",
         "prompt_identity_is_fixed",
     ),
     "a prompt's id changes": (
@@ -421,7 +427,7 @@ FORBIDDEN: dict[str, Row] = {
         new_tag(name="'staging'", version_id="%(second)s", digest="%(second_digest)s"),
         "one_version_per_tag",
     ),
-    "a move's number is taken twice": (new_move(number="1"), "one_tag_move_per_number"),
+    "a move's number is taken twice": (new_move(number="1", new_id="%(second)s"), "one_tag_move_per_number"),
     "a move is from another prompt's version": (new_move(old_id="%(two_head)s"), "tag_move_of_its_prompt"),
     "a move is to another prompt's version": (new_move(new_id="%(two_head)s"), "tag_move_to_its_prompt"),
     "a move is to another tenant's version": (new_move(new_id="%(foreign_head)s"), "tag_move_to_its_prompt"),
@@ -445,7 +451,15 @@ FORBIDDEN: dict[str, Row] = {
         "one_event_per_prompt_sequence",
     ),
     "a tenant's slug is taken twice": (
-        insert("tenants_tenant", id="gen_random_uuid()", slug="%(tenant_slug)s", name="'x'", is_suspended="false", generation="1", created_at="now()"),
+        insert(
+            "tenants_tenant",
+            id="gen_random_uuid()",
+            slug="%(tenant_slug)s",
+            name="'x'",
+            is_suspended="false",
+            generation="1",
+            created_at="now()",
+        ),
         "one_tenant_per_slug",
     ),
     "a tenant's slug has a space": (
@@ -471,9 +485,11 @@ FORBIDDEN: dict[str, Row] = {
     "a key's owner is of another tenant": (new_key(owner_id="%(eve)s"), "key_owner_in_tenant"),
     "a key's id is taken twice": (new_key(key_id="%(key_id)s"), "one_key_per_key_id"),
     "two keys have one hash": (
-        "INSERT INTO tenants_apikey (id, tenant_id, owner_id, name, key_id, hash, scopes, created_at) "
-        "SELECT gen_random_uuid(), tenant_id, owner_id, name, 'newnewne', hash, scopes, created_at "
-        "FROM tenants_apikey WHERE id = %(key)s",
+        (
+            "INSERT INTO tenants_apikey (id, tenant_id, owner_id, name, key_id, hash, scopes, created_at) "
+            "SELECT gen_random_uuid(), tenant_id, owner_id, name, 'newnewne', hash, scopes, created_at "
+            "FROM tenants_apikey WHERE id = %(key)s"
+        ),
         "one_key_per_hash",
     ),
     "a key expires before it is made": (
@@ -482,7 +498,8 @@ FORBIDDEN: dict[str, Row] = {
     ),
 }
 
-#: Refused to the serving role by a right it has not, and to the owner by the trigger of this name.
+#: Refused to the serving role by a right it has not, and to the owner by the trigger of this name, or by any
+#: that has a sentence where several would do.
 KEPT: dict[str, Row] = {
     "a move changes": ("UPDATE prompts_tagmove SET reason = 'other'", "tag_moves_are_append_only"),
     "a move is deleted": ("DELETE FROM prompts_tagmove", "tag_moves_are_append_only"),
@@ -494,9 +511,9 @@ KEPT: dict[str, Row] = {
     "no entry changes": ("UPDATE audit_auditentry SET verb = 'x' WHERE false", "audit_entries_are_append_only"),
     "an entry is deleted": ("DELETE FROM audit_auditentry", "audit_entries_are_append_only"),
     "entries are truncated": ("TRUNCATE audit_auditentry", "audit_entries_are_append_only"),
-    "versions are truncated": ("TRUNCATE prompts_promptversion CASCADE", "sealed_versions_never_change"),
+    "versions are truncated": ("TRUNCATE prompts_promptversion CASCADE", ""),
     "prompts are truncated with all that hangs on them": ("TRUNCATE prompts_prompt CASCADE", ""),
-    "contributors are truncated": ("TRUNCATE prompts_contributor", "contributors_stay"),
+    "contributors are truncated": ("TRUNCATE prompts_contributor", ""),
 }
 
 
@@ -514,7 +531,7 @@ def test_the_serving_role_has_no_right_and_the_owner_no_way_to(
 ) -> None:
     assert refusal_of_app(statement, ids).sqlstate == NO_RIGHT
     name = refusal_of_owner(statement, ids).diag.constraint_name
-    assert name == constraint or (not constraint and name in errors.named_constraints())
+    assert name in ({constraint} if constraint else errors.named_constraints())
 
 
 @pytest.mark.parametrize(
@@ -569,18 +586,19 @@ OURS = "^(tenants|audit|prompts|deployments)_"
 def present_names(*, but_automatic: bool) -> set[str]:
     """The names of all constraints, unique indexes and triggers on our tables, as `table: name`.
 
-    `but_automatic` leaves out the single-column foreign keys that Django names by a hash.
+    `but_automatic` leaves out what Django names by a hash: foreign keys of one column, and the pairs of its
+    own tables of groups and permissions.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT conrelid::regclass::text, conname FROM pg_constraint
              WHERE contype IN ('c', 'u', 'x', 'f') AND conrelid::regclass::text ~ %(ours)s
-               AND NOT (%(but_automatic)s AND contype = 'f' AND cardinality(conkey) = 1
-                        AND conname ~ '_[0-9a-f]{8}_fk_')
+               AND NOT (%(but_automatic)s AND conname ~ '_[0-9a-f]{8}_(fk_|uniq$)')
             UNION ALL
             SELECT indrelid::regclass::text, indexrelid::regclass::text FROM pg_index
-             WHERE indisunique AND NOT indisprimary AND indrelid::regclass::text ~ %(ours)s
+             WHERE indisunique AND indrelid::regclass::text ~ %(ours)s
+               AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)
             UNION ALL
             SELECT tgrelid::regclass::text, tgname FROM pg_trigger
              WHERE NOT tgisinternal AND tgrelid::regclass::text ~ %(ours)s
@@ -591,8 +609,9 @@ def present_names(*, but_automatic: bool) -> set[str]:
 
 
 def test_every_constraint_trigger_and_unique_index_has_a_sentence(committed: None) -> None:
-    unnamed = {each for each in present_names(but_automatic=True) if each.partition(": ")[2] not in errors.named_constraints()}
-    assert unnamed == set()
+    named = errors.named_constraints()
+    unnamed = sorted(each for each in present_names(but_automatic=True) if each.partition(": ")[2] not in named)
+    assert not unnamed, unnamed
 
 
 def test_every_sentence_is_of_something_that_exists(committed: None) -> None:

@@ -198,7 +198,9 @@ def test_a_bare_name_means_the_namespace_default(as_admin: Client, admin: Actor)
     assert make(as_admin)["id"] == json_of(as_admin.get("/prompts/support"))["id"] != inside["id"]
 
 
-@pytest.mark.parametrize("ref", ["nothing", "nowhere:support", "default:default:support", ":support", "support:", "Support", "%00"])
+@pytest.mark.parametrize(
+    "ref", ["nothing", "nowhere:support", "default:default:support", ":support", "support:", "Support", "%00"]
+)
 def test_a_reference_to_nothing_is_not_found(as_admin: Client, ref: str) -> None:
     make(as_admin)
     response = as_admin.get(f"/prompts/{ref}")

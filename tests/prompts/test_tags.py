@@ -233,9 +233,7 @@ def test_activation_leaves_staging_on_another_version(as_bob: Client, ids: list[
 @pytest.mark.parametrize(
     "name", ["prod", "Production", "production ", "stagin", "live", "*", "1", "versions", "ü", "a" * 36, "a" * 100]
 )
-def test_a_mistyped_name_is_refused_and_leaves_nothing(
-    as_bob: Client, ids: list[str], acme: Tenant, name: str
-) -> None:
+def test_a_mistyped_name_is_refused_and_leaves_nothing(as_bob: Client, ids: list[str], acme: Tenant, name: str) -> None:
     response = as_bob.post(f"/prompts/support/tags/{quote(name)}", {"versionId": ids[0]})
     assert response.status_code == 400
     assert error_of(response)["code"] == "UNKNOWN_TAG"
@@ -253,7 +251,9 @@ def test_custom_tags_are_those_the_namespaces_newest_policy_lists(
     refused = as_alice.post("/prompts/support/tags/eu.west-1_b", {"versionId": ids[0]})
     assert (refused.status_code, error_of(refused)["code"]) == (400, "UNKNOWN_TAG")
     assert as_alice.delete("/prompts/support/tags/eu.west-1_b").status_code == 204
-    namespaces.create_namespace("agents", name="Agents", required_approvals=0, by=factories.make_actor(namespace.tenant))
+    namespaces.create_namespace(
+        "agents", name="Agents", required_approvals=0, by=factories.make_actor(namespace.tenant)
+    )
     made = json_of(as_alice.post("/prompts", {"name": "other", "template": "x", "namespace": "agents"}))
     target = {"versionId": made["latestVersion"]["id"]}
     assert as_alice.post("/prompts/agents:other/tags/canary", target).status_code == 400

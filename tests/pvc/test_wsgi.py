@@ -20,7 +20,8 @@ import json
 from pvc import wsgi
 
 def echo(environ: str, start_response: str):
-    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    unread = "HTTP_X_UNREAD" in environ
+    body = b"" if unread else environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     shown = {name: value for name, value in environ.items() if isinstance(value, str)}
     start_response("200 OK", [("Content-Type", "application/json")])
     return [json.dumps({"environ": shown, "read": len(body), "start": body[:20].decode()}).encode()]
@@ -127,3 +128,11 @@ def test_a_chunked_body_that_comes_slowly_arrives_whole(port: int) -> None:
 def test_of_a_chunked_body_one_byte_over_the_limit_is_read(port: int, path: str, limit: int) -> None:
     answer = ask(port, "POST", path, body=[b"x" * 65536] * 40, encode_chunked=True, headers=CHUNKED)
     assert answer["read"] == limit + 1
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_client_whose_body_nobody_reads_gets_its_answer(port: int, chunked: bool) -> None:
+    headers = {"X-Unread": "1"} | (CHUNKED if chunked else {})
+    for _ in range(10):
+        body = [b"x" * 65536] * 64 if chunked else b"x" * 65536 * 64
+        assert ask(port, "POST", "/api/v1/webhooks", body=body, encode_chunked=chunked, headers=headers)["read"] == 0
