@@ -65,7 +65,9 @@ def test_a_version_is_rendered_by_its_number_whatever_is_in_production(as_admin:
     assert render(as_admin)["version"] == 1
 
 
-@pytest.mark.parametrize("body", [None, b"", {}, {"variables": None}, {"variables": {}, "strict": None}, {"strict": False}])
+@pytest.mark.parametrize(
+    "body", [None, b"", {}, {"variables": None}, {"variables": {}, "strict": None}, {"strict": False}]
+)
 def test_nothing_sent_is_no_variables(as_admin: Client, body: Any) -> None:
     released(as_admin)
     answer = render(as_admin, body)
@@ -82,7 +84,8 @@ def test_a_declared_default_stands_in_where_no_value_is_given(as_admin: Client) 
 
 def test_a_given_null_or_empty_value_is_a_value(as_admin: Client) -> None:
     released(as_admin, variables={"name": "you"}, template="[{{ name }}]")
-    for value in (None, "", 0, False, [], {}):
+    values: list[Any] = [None, "", 0, False, [], {}]
+    for value in values:
         answer = render(as_admin, {"variables": {"name": value}, "strict": True})
         assert (answer["variablesUsed"], answer["missingVariables"]) == (["name"], [])
         assert answer["rendered"] != "[you]"
@@ -131,7 +134,15 @@ def test_a_chat_is_rendered_as_messages_and_as_text(as_admin: Client) -> None:
 
 @pytest.mark.parametrize(
     "history",
-    ["hello", 5, {"role": "user", "content": "x"}, [1], [{"role": "user"}], [{"role": "bot", "content": "x"}], [{"role": "user", "content": 5}]],
+    [
+        "hello",
+        5,
+        {"role": "user", "content": "x"},
+        [1],
+        [{"role": "user"}],
+        [{"role": "bot", "content": "x"}],
+        [{"role": "user", "content": 5}],
+    ],
     ids=str,
 )
 def test_a_placeholder_takes_messages_and_nothing_else(as_admin: Client, history: Any) -> None:
@@ -174,16 +185,40 @@ def test_a_duplicate_key_takes_the_last_value(as_admin: Client) -> None:
 @pytest.mark.parametrize(
     "value",
     [
-        *(rb'"\ud800"', rb'"\udc00x"', rb'"a\u0000b"', b"9007199254740993", b"-9007199254740993", b"9" * 400, b"9" * 9000),
-        *(b"1e400", b"-1e400", b"1e-400", b"1" + b"0" * 400 + b".5", b"[" * 40 + b"]" * 40, b"[" * 100_000 + b"]" * 100_000),
-        *(b'{"a":' * 2000 + b"1" + b"}" * 2000, rb'{"\ud800": 1}', rb'{"__class__": "x", "a\u0000": 1}', b'""' + b" " * 9000),
+        *(
+            rb'"\ud800"',
+            rb'"\udc00x"',
+            rb'"a\u0000b"',
+            b"9007199254740993",
+            b"-9007199254740993",
+            b"9" * 400,
+            b"9" * 9000,
+        ),
+        *(
+            b"1e400",
+            b"-1e400",
+            b"1e-400",
+            b"1" + b"0" * 400 + b".5",
+            b"[" * 40 + b"]" * 40,
+            b"[" * 100_000 + b"]" * 100_000,
+        ),
+        *(
+            b'{"a":' * 2000 + b"1" + b"}" * 2000,
+            rb'{"\ud800": 1}',
+            rb'{"__class__": "x", "a\u0000": 1}',
+            b'""' + b" " * 9000,
+        ),
         *(b'"' + b"x" * 300_000 + b'"', b"[" + b"0," * 200_000 + b"0]", b'"\xed\xa0\x80"', b'"\xc3\x28"', b"\x00"),
     ],
     ids=lambda value: f"{value[:12]!r}-{len(value)}",
 )
 def test_a_hostile_value_is_an_answer_and_never_a_fault(as_admin: Client, value: bytes) -> None:
     released(as_admin)
-    for body in (b'{"variables": {"name": %s}}', b'{"variables": {"name": {"inner": [%s]}}}', b'{"variables": {"idle": %s}}'):
+    for body in (
+        b'{"variables": {"name": %s}}',
+        b'{"variables": {"name": {"inner": [%s]}}}',
+        b'{"variables": {"idle": %s}}',
+    ):
         response = as_admin.post("/prompts/support/render", body % value)
         assert response.status_code in (200, 400, 422), (response.status_code, response.content[:300])
         if response.status_code != 200:
@@ -202,7 +237,7 @@ def test_a_hostile_value_is_an_answer_and_never_a_fault(as_admin: Client, value:
         (b"[" * 33 + b"]" * 33, False),
     ],
 )
-def test_values_that_cannot_be_printed_exactly_are_refused(as_admin: Client, value: bytes, taken: bool) -> None:  # noqa: FBT001 — a column of the table
+def test_values_that_cannot_be_printed_exactly_are_refused(as_admin: Client, value: bytes, taken: bool) -> None:
     released(as_admin)
     response = as_admin.post("/prompts/support/render", b'{"variables": {"name": %s}}' % value)
     assert response.status_code == 200 if taken else response.status_code in (400, 422)
@@ -216,7 +251,9 @@ def test_more_than_a_mebibyte_is_too_large(as_admin: Client) -> None:
 
 def test_only_json_is_read(as_admin: Client) -> None:
     released(as_admin)
-    response = as_admin.post("/prompts/support/render", b"variables=1", Content_Type="application/x-www-form-urlencoded")
+    response = as_admin.post(
+        "/prompts/support/render", b"variables=1", Content_Type="application/x-www-form-urlencoded"
+    )
     assert (response.status_code, error_of(response)["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
