@@ -8,7 +8,7 @@ from deployments.views.tags import TagViewSet
 urlpatterns = [
     path("prompts/<ref:ref>/render", RenderViewSet.as_view({"post": "production"}), name="render"),
     path(
-        "prompts/<ref:ref>/versions/<int:version>/render",
+        "prompts/<ref:ref>/versions/<number:version>/render",
         RenderViewSet.as_view({"post": "by_number"}),
         name="render-version",
     ),

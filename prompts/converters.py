@@ -33,6 +33,18 @@ class VersionConverter:
         return str(version)
 
 
+class NumberConverter:
+    """A version's number."""
+
+    regex = r"[1-9][0-9]{0,8}"
+
+    def to_python(self, text: str) -> int:
+        return int(text)
+
+    def to_url(self, number: int | str) -> str:
+        return str(number)
+
+
 class TagNameConverter:
     """A tag's name as typed; whether the namespace knows it is the verb's question."""
 

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from prompts.content import CHAT, TEXT
 from prompts.models import Prompt, PromptVersion, Tag, TagMove
-from pvc.api import Form, JSONObject, Moment, RowSerializer, Text
+from pvc.api import Form, Id, JSONObject, Moment, RowSerializer, Text
 
 _MESSAGE = {
     "type": "object",
@@ -40,8 +40,8 @@ class NewPrompt(Form):
     variables = JSONObject(required=False)
     config = JSONObject(required=False)
     metadata = JSONObject(required=False)
-    namespace = Text(max_length=63, required=False, default="default")
-    type = serializers.ChoiceField([TEXT, CHAT], required=False, default=TEXT)
+    namespace = Text(max_length=63, required=False, allow_null=True)
+    type = serializers.ChoiceField([TEXT, CHAT], required=False, allow_null=True)
 
 
 class PromptChanges(Form):
@@ -76,7 +76,7 @@ class NewVersion(Form):
 
 
 class TagTarget(Form):
-    versionId = serializers.UUIDField()  # noqa: N815 — the wire's name
+    versionId = Id()  # noqa: N815 — the wire's name
     reason = Text(max_length=1000, required=False, allow_null=True, allow_blank=True)
 
 

@@ -134,6 +134,15 @@ class Text(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class Id(serializers.UUIDField):
+    """An id: a UUID as a string, and nothing that only could be read as one."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class JSONObject(serializers.DictField):
     """A JSON object; null clears it."""
 
@@ -207,6 +216,8 @@ class ApiViewSet(ViewSet):
         kind = self.rate or ("read" if request.method in ("GET", "HEAD") else "write")
         self.allowance = ratelimit.take(kind, owner.via)
         self.actor = auth.acting(owner, request._request)  # noqa: SLF001 — headers and raw body of the plain request
+        if self.action not in self.scopes:
+            raise exceptions.MethodNotAllowed(request.method or "")
         self.require(self.scope_asked())
         super().initial(request, *args, **kwargs)
         request.data  # noqa: B018 — a hostile body is refused whatever the route does with it

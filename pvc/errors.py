@@ -142,6 +142,8 @@ def raise_domain_error(error: DatabaseError) -> NoReturn:
     state = getattr(error.__cause__, "sqlstate", None) or ""
     if state in _PASSING_STATES or state.startswith("08"):
         raise Unavailable("The server is busy with this row; please try again.") from error
+    if state == "23503":
+        raise Conflict("What this refers to is not there, or is still referred to.") from error
     if isinstance(error, IntegrityError):
         raise Conflict("The change contradicts what is stored.") from error
     raise error

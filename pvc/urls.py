@@ -9,6 +9,7 @@ from pvc.api import no_such_route
 
 register_converter(converters.RefConverter, "ref")
 register_converter(converters.VersionConverter, "version")
+register_converter(converters.NumberConverter, "number")
 register_converter(converters.TagNameConverter, "tag")
 
 api: list[URLPattern | URLResolver] = [

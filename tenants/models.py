@@ -13,7 +13,7 @@ from django.utils import timezone
 from pvc.errors import Conflict, Invalid, name_constraint
 from pvc.ids import new_id
 from tenants.names import canonical_username
-from tenants.scopes import NEVER_THROUGH_A_GATEWAY, scopes_of
+from tenants.scopes import NEVER_THROUGH_A_GATEWAY, SCOPES, scopes_of
 
 
 class Tenant(models.Model):
@@ -143,7 +143,7 @@ class Actor:
     @classmethod
     def command(cls, tenant: Tenant, user: User | None = None) -> "Actor":
         """The command line: as a named person, or as the installation itself."""
-        return cls(tenant, user, "command", user.scopes if user else frozenset())
+        return cls(tenant, user, "command", user.scopes if user else frozenset(SCOPES))
 
     def named_through_gateway(self, user: User) -> "Actor":
         """The same key, acting as `user`: the key's scopes and the user's, less what no gateway may."""

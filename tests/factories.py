@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponse
 from django.test import Client as DjangoClient
@@ -78,7 +78,9 @@ class Client:
         if self.key:
             named.setdefault("Authorization", f"Bearer {self.key}")
         content_type = named.pop("Content-Type")
-        response: HttpResponse = _http.generic(method, f"/api/v1{path}", data, content_type=content_type, headers=named)
+        response = cast(
+            "HttpResponse", _http.generic(method, f"/api/v1{path}", data, content_type=content_type, headers=named)
+        )
         return response
 
     def get(self, path: str, **headers: str) -> HttpResponse:

@@ -1,5 +1,6 @@
 """/prompts/{ref}/render: a version's text with values put in."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from prompts.models.prompts import PromptRef
 from prompts.views.finding import prompt_of, version_of
 from pvc.api import ApiViewSet, Form, JSONObject
 from pvc.errors import Invalid
-from pvc.strict_json import InvalidJSON
+from pvc.strict_json import InvalidJSON, StrictJSONParser
 
 
 class RenderRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -44,23 +45,34 @@ class RenderingOut(serializers.Serializer[Any]):
     metadata = serializers.DictField()
 
 
+#: "… unknown field `colour`", "Expected `bool | null`, got `str` - at `$.strict`".
+_FIELD = re.compile(r"unknown field `(.*)`|at `\$\.(.*)`$", re.DOTALL)
 _decoder = msgspec.json.Decoder(RenderRequest)
 
 
-def read_render_request(body: bytes) -> RenderRequest:
-    """Raises InvalidJSON and Invalid, which say where."""
-    try:
-        return _decoder.decode(body) if body.strip() else RenderRequest()
-    except msgspec.ValidationError as error:
-        raise Invalid(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidJSON(f"The body is not JSON: {error}") from error
+class RenderParser(StrictJSONParser):
+    """On this route the typed decoder is the gate: nothing of the body is stored."""
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
+        """Raises InvalidJSON and Invalid, which say where."""
+        try:
+            return _decoder.decode(stream.read())
+        except msgspec.ValidationError as error:
+            raise _invalid(str(error)) from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise InvalidJSON(f"The body is not JSON: {error}") from error
+
+
+def _invalid(message: str) -> Invalid:
+    """msgspec's sentence, under the field that it names."""
+    found = _FIELD.search(message)
+    return Invalid.field(found[1] or found[2], message) if found else Invalid(message)
 
 
 class RenderViewSet(ApiViewSet):
     scopes = {"production": "prompts:read", "by_number": "prompts:read"}
     rate = "hot"
-    decodes_body = False
+    parser_classes = [RenderParser]
 
     @extend_schema(request=RenderForm, responses=RenderingOut)
     def production(self, request: Request, ref: PromptRef) -> Response:
@@ -76,7 +88,8 @@ class RenderViewSet(ApiViewSet):
         return self._rendered(found)
 
     def _rendered(self, version: PromptVersion) -> Response:
-        asked = read_render_request(self.request.body)
+        body: Any = self.request.data
+        asked: RenderRequest = body or RenderRequest()
         rendering = serving.rendered(version, asked.variables or {}, strict=bool(asked.strict))
         answer = {
             "version": version.number,

@@ -8,7 +8,9 @@ from audit.unit import record, touch_served, verb
 from prompts.actions.versions import seal_content
 from prompts.content import Content, content_of
 from prompts.models import Namespace, Prompt
-from pvc.errors import Conflict
+from prompts.names import PRODUCTION
+from pvc.crypto import canonical_json
+from pvc.errors import Conflict, Forbidden
 from tenants.models import Actor
 
 
@@ -66,7 +68,9 @@ def update_prompt(prompt: Prompt, *, changes: dict[str, Any], by: Actor, if_matc
     prompt.require_live()
     _write_through(prompt, changes, by=by)
     described = [
-        name for name in ("description", "metadata") if name in changes and changes[name] != getattr(prompt, name)
+        name
+        for name in ("description", "metadata")
+        if name in changes and canonical_json(changes[name]) != canonical_json(getattr(prompt, name))
     ]
     if not described:
         return prompt
@@ -106,6 +110,10 @@ def _write_through(prompt: Prompt, changes: dict[str, Any], *, by: Actor) -> Non
 def archive_prompt(prompt: Prompt, *, by: Actor, if_match: str | None = None) -> Prompt:
     """Take a prompt out of use: it keeps its name and history, takes nothing new and serves nothing."""
     prompt = prompt.locked()
+    # Which right this takes depends on what is served, so it is asked here, under the lock.
+    right = "prompts:promote" if prompt.tags.filter(name=PRODUCTION).exists() else "prompts:write"
+    if not by.may(right):
+        raise Forbidden(f"Archiving this prompt needs the scope {right}.", scope=right)
     prompt.require_revision(if_match)
     if prompt.is_archived:
         raise AlreadyArchived(f"{prompt.slug} is archived already.")

@@ -53,6 +53,8 @@ FOREIGN_KEYS = [
 ]
 
 CHECKS = """
+    ALTER TABLE prompts_tagmove
+        ADD CONSTRAINT tag_move_goes_somewhere CHECK (num_nonnulls(old_id, new_id) > 0);
     ALTER TABLE prompts_promptversion
         ADD CONSTRAINT version_text_has_its_length CHECK (char_length(body) BETWEEN 1 AND 100000),
         ADD CONSTRAINT checksum_is_of_the_text CHECK (checksum = encode(sha256(convert_to(body, 'UTF8')), 'hex'));
@@ -85,7 +87,8 @@ TRIGGERS = f"""
         FOR EACH ROW EXECUTE FUNCTION prompts_keep_versions();
     ALTER TABLE prompts_promptversion ENABLE ALWAYS TRIGGER sealed_versions_never_change;
     CREATE TRIGGER sealed_versions_are_not_truncated BEFORE TRUNCATE ON prompts_promptversion
-        FOR EACH STATEMENT EXECUTE FUNCTION pvc_refuse('sealed_versions_never_change');
+        FOR EACH STATEMENT EXECUTE FUNCTION pvc_refuse('sealed_versions_are_not_truncated');
+    ALTER TABLE prompts_promptversion ENABLE ALWAYS TRIGGER sealed_versions_are_not_truncated;
 
     CREATE FUNCTION prompts_keep_contributors() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -99,6 +102,10 @@ TRIGGERS = f"""
     CREATE TRIGGER contributors_stay BEFORE UPDATE OR DELETE ON prompts_contributor
         FOR EACH ROW EXECUTE FUNCTION prompts_keep_contributors();
     ALTER TABLE prompts_contributor ENABLE ALWAYS TRIGGER contributors_stay;
+
+    CREATE TRIGGER contributors_are_not_truncated BEFORE TRUNCATE ON prompts_contributor
+        FOR EACH STATEMENT EXECUTE FUNCTION pvc_refuse('contributors_are_not_truncated');
+    ALTER TABLE prompts_contributor ENABLE ALWAYS TRIGGER contributors_are_not_truncated;
 
     CREATE FUNCTION prompts_keep_prompt_identity() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

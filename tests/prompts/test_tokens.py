@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -34,36 +35,36 @@ RECORDED = [
 
 
 @pytest.mark.parametrize(("text", "tokens"), RECORDED)
-def test_texts_have_the_recorded_number_of_tokens(text, tokens):
+def test_texts_have_the_recorded_number_of_tokens(text: Any, tokens: Any) -> None:
     assert estimate(text) == tokens
 
 
 @pytest.mark.parametrize("letter", ["a", " ", "\n", "的", "😀", "!", "ab", "\u0301", "1"])
-def test_a_mebibyte_is_estimated_at_once(letter):
+def test_a_mebibyte_is_estimated_at_once(letter: Any) -> None:
     text = (letter * 1_048_576)[:1_048_576]
     started = time.process_time()
     assert estimate(text) > 0
     assert time.process_time() - started < 1
 
 
-def test_one_word_of_random_letters_is_estimated_at_once():
+def test_one_word_of_random_letters_is_estimated_at_once() -> None:
     word = "".join(random.Random(7).choices("abcdefghijklmnopqrstuvwxyz", k=1_048_576))
     started = time.process_time()
     estimate(word)
     assert time.process_time() - started < 1
 
 
-def test_long_texts_are_taken_to_be_like_their_beginning():
+def test_long_texts_are_taken_to_be_like_their_beginning() -> None:
     text = "hello world " * 40_000
     assert len(text) > COUNTED_CHARACTERS
     assert abs(estimate(text) - 80_000) < 100
 
 
-def test_half_of_a_surrogate_pair_is_counted_like_a_question_mark():
+def test_half_of_a_surrogate_pair_is_counted_like_a_question_mark() -> None:
     assert estimate("\ud800") == estimate("?")
 
 
-def test_threads_count_alike():
+def test_threads_count_alike() -> None:
     found = []
     threads = [threading.Thread(target=lambda: found.append(estimate("hello world"))) for _ in range(16)]
     for thread in threads:

@@ -2,7 +2,9 @@
 
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import Environment
@@ -38,7 +40,7 @@ sys.addaudithook(watch)
 
 
 @pytest.fixture(autouse=True)
-def canary(tmp_path, monkeypatch):
+def canary(tmp_path: Any, monkeypatch: Any) -> Any:
     path = tmp_path / "canary.txt"
     path.write_text(SECRET)
     monkeypatch.setenv("CANARY", SECRET)
@@ -49,7 +51,7 @@ def payloads() -> list[str]:
     return [line.replace("\\n", "\n") for line in CORPUS.read_text().splitlines()]
 
 
-def outcome(text: str, variables: dict[str, object]) -> str:
+def outcome(text: str, variables: Mapping[str, object]) -> str:
     """What comes back: the text, or the sentence and the details of a refusal."""
     try:
         return render(text, variables).text
@@ -57,7 +59,7 @@ def outcome(text: str, variables: dict[str, object]) -> str:
         return f"{refused.message} {refused.details}"
 
 
-def watched(text: str, variables: dict[str, object]) -> str:
+def watched(text: str, variables: Mapping[str, object]) -> str:
     """Render once to compile, then again with every call to the system noted."""
     global watching  # noqa: PLW0603 - an audit hook cannot be taken off, so it is switched
     outcome(text, variables)
@@ -71,12 +73,12 @@ def watched(text: str, variables: dict[str, object]) -> str:
         watching = False
 
 
-def test_the_corpus_is_whole():
+def test_the_corpus_is_whole() -> None:
     assert len(payloads()) > 150
 
 
 @pytest.mark.parametrize("payload", payloads())
-def test_a_payload_as_a_template_reaches_nothing(payload, canary):
+def test_a_payload_as_a_template_reaches_nothing(payload: Any, canary: Any) -> None:
     text = payload.replace("CANARY_FILE", str(canary))
     answer = watched(text, VARIABLES)
     assert SECRET not in answer
@@ -84,7 +86,7 @@ def test_a_payload_as_a_template_reaches_nothing(payload, canary):
     assert seen == []
 
 
-def test_a_payload_as_a_value_is_printed_as_it_is(canary):
+def test_a_payload_as_a_value_is_printed_as_it_is(canary: Any) -> None:
     for payload in payloads():
         text = payload.replace("CANARY_FILE", str(canary)).replace("\\ud800", "").replace("\\udfff", "")
         assert render("{{ value }}", {"value": text}).text == text
@@ -94,7 +96,7 @@ def test_a_payload_as_a_value_is_printed_as_it_is(canary):
         ]
 
 
-def test_a_payload_as_a_name_or_a_key_is_only_data():
+def test_a_payload_as_a_name_or_a_key_is_only_data() -> None:
     for payload in payloads():
         answer = outcome(
             "{{ x }}{{ x|list }}{{ x|tojson }}{% for k, v in x.items() %}{{ k }}{{ v }}{% endfor %}",
@@ -103,7 +105,7 @@ def test_a_payload_as_a_name_or_a_key_is_only_data():
         assert not PYTHON.search(answer.replace(payload, ""))
 
 
-def test_the_canary_and_the_watch_would_notice_a_template_without_the_fence(canary):
+def test_the_canary_and_the_watch_would_notice_a_template_without_the_fence(canary: Any) -> None:
     global watching  # noqa: PLW0603 - as above
     seen.clear()
     watching = True
@@ -118,12 +120,12 @@ def test_the_canary_and_the_watch_would_notice_a_template_without_the_fence(cana
 @pytest.mark.parametrize(
     "value", [object(), lambda: 1, type, b"x", {1: 2}, {"a": {None: 1}}, 2**60, "\ud800", {"\udfff": 1}, [print]]
 )
-def test_values_that_are_not_plain_are_refused(value):
+def test_values_that_are_not_plain_are_refused(value: Any) -> None:
     with pytest.raises(Unprocessable, match="cannot be used"):
         render("{{ value }}", {"value": value})
 
 
-def test_subclasses_of_plain_types_lose_their_methods():
+def test_subclasses_of_plain_types_lose_their_methods() -> None:
     class Loud(str):
         def __str__(self) -> str:
             raise AssertionError("a method of the value was called")

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ HARMLESS = {
 
 
 @pytest.fixture(scope="module")
-def reports():
+def reports() -> Any:
     program = Path(__file__).parent / "corpora" / "bombs.py"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     command = [sys.executable, str(program)]
@@ -34,31 +35,31 @@ def reports():
     return {report["name"]: report for report in map(json.loads, run.stdout.splitlines())}
 
 
-def test_there_are_more_than_sixty_bombs_and_none_is_left_out(reports):
+def test_there_are_more_than_sixty_bombs_and_none_is_left_out(reports: Any) -> None:
     assert len(reports) > 180
 
 
-def test_every_bomb_is_refused_or_stopped(reports):
+def test_every_bomb_is_refused_or_stopped(reports: Any) -> None:
     rendered = {name for name, report in reports.items() if report["outcome"] == "rendered"}
     assert rendered == HARMLESS
 
 
-def test_no_bomb_takes_two_seconds(reports):
+def test_no_bomb_takes_two_seconds(reports: Any) -> None:
     assert {name: report["seconds"] for name, report in reports.items() if report["seconds"] > 2} == {}
 
 
-def test_no_bomb_takes_fifty_megabytes(reports):
+def test_no_bomb_takes_fifty_megabytes(reports: Any) -> None:
     assert {name: report["megabytes"] for name, report in reports.items() if report["megabytes"] > 50} == {}
 
 
-def test_a_spent_budget_says_which_limit_it_was():
+def test_a_spent_budget_says_which_limit_it_was() -> None:
     with pytest.raises(RenderLimit) as refused:
         render("{% for a in range(1000) %}{% for b in range(1000) %}x{% endfor %}{% endfor %}", {})
     assert refused.value.details["limit"] == "steps"
     assert "20,000 steps" in refused.value.message
 
 
-def test_output_of_a_mebibyte_is_the_most():
+def test_output_of_a_mebibyte_is_the_most() -> None:
     variables = {"text": "é" * 50_000}
     assert len(render("{{ text }}" * 10, variables).text.encode()) == 1_000_000
     with pytest.raises(RenderLimit) as refused:
@@ -66,7 +67,7 @@ def test_output_of_a_mebibyte_is_the_most():
     assert refused.value.details["limit"] == "output"
 
 
-def test_threads_do_not_spend_each_others_budget():
+def test_threads_do_not_spend_each_others_budget() -> None:
     template = "{% for a in range(100) %}{% for b in range(100) %}{{ b }}{% endfor %}{% endfor %}"
     expected = render(template, {}).text
     found = []
@@ -81,7 +82,7 @@ def test_threads_do_not_spend_each_others_budget():
 @pytest.mark.parametrize(
     "text", ["{{a}}", "{%if a%}", "{{a|b}}", "{{[", "{##}", "{{'", "{% raw %}", "{{1+", "{{-a-}}\n", "{", "ü{{ü}}"]
 )
-def test_any_text_of_full_length_is_analysed_at_once(text):
+def test_any_text_of_full_length_is_analysed_at_once(text: Any) -> None:
     started = time.process_time()
     analyse((text * 100_000)[:100_000])
     assert time.process_time() - started < 1
