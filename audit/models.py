@@ -122,7 +122,6 @@ class IdempotencyRecord(models.Model):
         return self.key
 
 
-name_constraint("one_audit_entry_per_seq", Conflict("The audit log grew meanwhile; please try again."))
 name_constraint("one_event_per_prompt_sequence", Conflict("The prompt changed meanwhile; please try again."))
 name_constraint("one_answer_per_idempotency_key", Conflict("This Idempotency-Key was just used; please try again."))
 name_constraint("audit_entries_are_append_only", Conflict("The audit log is append-only: its entries never change."))

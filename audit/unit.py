@@ -22,7 +22,7 @@ from audit import chain
 from audit.events import DENIED_FIELDS, EVENTS
 from audit.models import AuditEntry, AuditHead, OutboxEvent
 from pvc import doorbell
-from pvc.errors import DomainError, Unavailable, raise_domain_error
+from pvc.errors import DomainError, Unavailable, name_constraint, raise_domain_error
 from tenants import generation
 from tenants.models import Actor
 
@@ -32,6 +32,11 @@ R = TypeVar("R")
 
 class BrokenAuditHead(Unavailable):
     code = "AUDIT_HEAD_BROKEN"
+
+
+_BROKEN = "The audit log's head does not verify; writing stops until an operator has looked."
+# The head is locked while entries are numbered: a number that is taken means a head that was put back.
+name_constraint("one_audit_entry_per_seq", BrokenAuditHead(_BROKEN))
 
 
 class Target(Protocol):
@@ -111,13 +116,21 @@ def before_commit(callback: Callable[[], None]) -> None:
     unit.before_commit.append(callback)
 
 
-def denied(verb: str, target: str, *, by: Actor, error: DomainError, claimed: str | None = None) -> None:
+def denied(
+    verb: str,
+    target: str,
+    *,
+    by: Actor,
+    error: DomainError,
+    claimed: str | None = None,
+    prompt_id: UUID | None = None,
+) -> None:
     """Write down a refused attempt, in a transaction of its own."""
     data = {"code": error.code, "message": error.message, "claimed": claimed[:100] if claimed else None}
     assert data.keys() == DENIED_FIELDS
     assert verb in EVENTS
     with transaction.atomic(durable=True):
-        _append([Happening(f"{verb}.denied", target[:200], by, None, None, data)])
+        _append([Happening(f"{verb}.denied", target[:200], by, prompt_id, None, data)])
 
 
 @contextmanager
@@ -230,15 +243,15 @@ def _locked_head(tenant_id: UUID, key_id: str, key: bytes) -> AuditHead:
         head = heads.get()
     expected = chain.head_mac(key, tenant=tenant_id, size=head.size, head_hash=bytes(head.head_hash))
     if head.key_id != key_id or bytes(head.mac) != expected:
-        raise BrokenAuditHead("The audit log's head does not verify; writing stops until an operator has looked.")
+        raise BrokenAuditHead(_BROKEN)
     return head
 
 
 def _write_refusal(error: DomainError) -> None:
     refusal = error.refusal
     if refusal is not None:
-        verb, target, by = refusal
-        denied(verb, target, by=by, error=error)
+        verb, target, prompt_id, by = refusal
+        denied(verb, target, by=by, error=error, prompt_id=prompt_id)
 
 
 @overload
@@ -267,7 +280,7 @@ def _wrap(action: Callable[P, R], *, refused: str | None) -> Callable[P, R]:
                 if refused and error.audited and error.refusal is None:
                     subject: Any = args[0]
                     by: Any = kwargs["by"]
-                    error.refusal = (refused, str(subject.pk), by)
+                    error.refusal = (refused, str(subject.pk), getattr(subject, "prompt_id", None), by)
                 raise
 
     return run

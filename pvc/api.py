@@ -1,6 +1,7 @@
 """What every API door shares: strict JSON in, one error shape out, the actor, scopes, pages, idempotency."""
 
 import functools
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -24,6 +25,8 @@ from tenants.names import InvalidUsername
 
 Row = TypeVar("Row", bound=models.Model)
 
+#: How many faults of a body are named at most: a refusal is not larger than what was sent.
+FAULTS_TOLD = 50
 _KEPT_HEADERS = ("ETag", "Location", "X-Audit-Seq", "X-Audit-Hash")
 
 
@@ -88,7 +91,8 @@ def _write_door_refusal(error: errors.DomainError, context: dict[str, Any]) -> N
 def _answer_framework_error(error: Exception) -> HttpResponseBase | None:
     match error:
         case exceptions.ValidationError():
-            return answers.error_response(errors.Invalid.fields(flat_messages(error.detail)))
+            told = itertools.islice(flat_messages(error.detail).items(), FAULTS_TOLD)
+            return answers.error_response(errors.Invalid.fields(dict(told)))
         case exceptions.MethodNotAllowed():
             return answers.plain_error(405, "METHOD_NOT_ALLOWED", "This method is not allowed here.")
         case exceptions.UnsupportedMediaType():
@@ -105,7 +109,8 @@ def flat_messages(detail: Any, path: str = "") -> dict[str, list[str]]:
     if isinstance(detail, Mapping):
         fields: dict[str, list[str]] = {}
         for name, inner in detail.items():
-            own = path if name == "non_field_errors" else f"{path}.{name}" if path else str(name)
+            step = f"[{name}]" if isinstance(name, int) else f".{name}" if path else str(name)
+            own = path if name == "non_field_errors" else f"{path}{step}"
             fields |= flat_messages(inner, own)
         return fields
     if isinstance(detail, Sequence) and not isinstance(detail, str):
@@ -162,7 +167,8 @@ class Form(serializers.Serializer[Any]):
             unknown = sorted(set(data) - set(self.fields))
             if unknown:
                 known = ", ".join(self.fields)
-                raise serializers.ValidationError({name: [f"Unknown field. Known are: {known}."] for name in unknown})
+                sentence = f"Unknown field. Known are: {known}." if known else "This route takes no fields."
+                raise serializers.ValidationError({name[:100]: [sentence] for name in unknown[:FAULTS_TOLD]})
         return super().to_internal_value(data)
 
 
@@ -242,7 +248,7 @@ class ApiViewSet(ViewSet):
             raise MissingScope(f"This needs the scope {scope}.", scope=scope)
 
     def read(self, form: type[Form], data: Any = None) -> dict[str, Any]:
-        """The checked body. Raises ValidationError naming every field."""
+        """The checked body; `Form` itself stands for none. Raises ValidationError naming every field."""
         filled = form(data=self.request.data if data is None else data)
         filled.is_valid(raise_exception=True)
         return dict(filled.validated_data)

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from pvc.errors import DomainError
 from tenants.models import Actor, Tenant, User
@@ -22,6 +23,8 @@ class ActionCommand(BaseCommand):
             result = self.act(options)
         except DomainError as refused:
             raise CommandError(f"{refused.message} ({refused.code})") from refused
+        except OperationalError as away:
+            raise CommandError(f"The database cannot be reached: {str(away).strip()}") from away
         if options["json"]:
             self.stdout.write(orjson.dumps(result, option=orjson.OPT_INDENT_2).decode())
         else:

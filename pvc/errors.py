@@ -7,7 +7,7 @@ A verb raises a subclass declared beside it (`class OwnVersion(Conflict): code =
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError
 
 
 class DomainError(Exception):
@@ -21,8 +21,8 @@ class DomainError(Exception):
         super().__init__(message)
         self.message = message
         self.details = details
-        #: Audit verb, target's id and actor of the refused attempt, set by `@verb(refused=...)`.
-        self.refusal: tuple[str, str, Any] | None = None
+        #: Audit verb, target, prompt's id and actor of the refused attempt, set by `@verb(refused=...)`.
+        self.refusal: tuple[str, str, Any, Any] | None = None
 
 
 class Invalid(DomainError):
@@ -144,6 +144,8 @@ def raise_domain_error(error: DatabaseError) -> NoReturn:
         raise Unavailable("The server is busy with this row; please try again.") from error
     if state == "23503":
         raise Conflict("What this refers to is not there, or is still referred to.") from error
+    if isinstance(error, DataError):
+        raise Invalid("A value is too long, or not of its kind.") from error
     if isinstance(error, IntegrityError):
         raise Conflict("The change contradicts what is stored.") from error
     raise error

@@ -15,8 +15,9 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 _SECRETS = re.compile(
     r"(?P<key>pvc_[0-9A-Za-z]{8})_[0-9A-Za-z]{20,}"
     r"|(?P<hook>whsec_)[0-9A-Za-z+/=]{16,}"
-    r"|(?P<bearer>[Bb]earer )[^\s\"',]{16,}"
-    r"|(?P<url>[a-z]+://[^\s:/@\"]*:)[^\s@\"]+(?=@)"
+    r"|(?P<bearer>bearer +)[^\s\"',]{16,}"
+    r"|(?P<url>[a-z]+://[^\s:/@\"]*:)[^\s\"]+(?=@)",
+    re.IGNORECASE,
 )
 _SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|pepper|api_key$|signature", re.IGNORECASE)
 

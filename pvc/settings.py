@@ -4,16 +4,40 @@ Every variable is described in README.md ("Configuration"). A secret may come fr
 `NAME_FILE=/run/secrets/name` instead of `NAME=...`.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 from pvc import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()
+
+
+class _Files(FileAwareMapping):  # type: ignore[misc]  # environ has no types
+    """NAME, or the text of the file that NAME_FILE names, without the line's end that editors leave."""
+
+    def __getitem__(self, key: str) -> str:
+        try:
+            return str(super().__getitem__(key)).strip()
+        except OSError as unreadable:
+            raise ImproperlyConfigured(f"{key}_FILE names a file that cannot be read.") from unreadable
+
+
+env = environ.Env()
+env.ENVIRON = _Files()
+
+
+def _number(name: str, default: int) -> int:
+    """A whole number, 0 or more."""
+    text = env.str(name, default=str(default))
+    if not (text.isascii() and text.isdigit()):
+        raise ImproperlyConfigured(f"{name} is a whole number, 0 or more.")
+    return int(text)
+
 
 DEBUG = env.bool("DEBUG", default=False)
 
@@ -125,7 +149,17 @@ _DATABASE_OPTIONS = {
 _NO_TIMEOUTS = {"options": "-c statement_timeout=0 -c lock_timeout=30000 -c timezone=UTC"}
 
 
+_DATABASE_URL = re.compile(
+    r"(postgresql|postgres)://([^/?#]*@)?(\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]]*)(:[0-9]{1,5})?/[^/?#]+(\?.*)?"
+)
+
+
 def _database(name: str, options: dict[str, Any]) -> dict[str, Any]:
+    url = env.str(name, default="")
+    if not _DATABASE_URL.fullmatch(url):
+        raise ImproperlyConfigured(
+            f"{name} is missing or not a URL. It looks like postgresql://pvc_app:...@host:5432/pvc."
+        )
     config: dict[str, Any] = env.db(name)
     config["ENGINE"] = "django_prometheus.db.backends.postgresql"
     config["CONN_MAX_AGE"] = None
@@ -134,16 +168,11 @@ def _database(name: str, options: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-try:
-    # `default` is the role that owns nothing; `owner` makes and changes tables, and serves no request.
-    DATABASES = {"default": _database("DATABASE_URL", _DATABASE_OPTIONS)}
-    if env.str("MIGRATE_DATABASE_URL", default=""):
-        DATABASES["owner"] = _database("MIGRATE_DATABASE_URL", _DATABASE_OPTIONS | _NO_TIMEOUTS)
-        DATABASES["owner"]["CONN_MAX_AGE"] = 0
-except ImproperlyConfigured as missing:
-    raise ImproperlyConfigured(
-        "DATABASE_URL is missing or not a URL. It looks like postgresql://pvc_app:...@host:5432/pvc."
-    ) from missing
+# `default` is the role that owns nothing; `owner` makes and changes tables, and serves no request.
+DATABASES = {"default": _database("DATABASE_URL", _DATABASE_OPTIONS)}
+if env.str("MIGRATE_DATABASE_URL", default=""):
+    DATABASES["owner"] = _database("MIGRATE_DATABASE_URL", _DATABASE_OPTIONS | _NO_TIMEOUTS)
+    DATABASES["owner"]["CONN_MAX_AGE"] = 0
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PROMETHEUS_EXPORT_MIGRATIONS = False
@@ -166,7 +195,7 @@ GENERATION_LEASE = 0.025
 
 # ----------------------------------------------------------------------------- people and the console
 AUTH_USER_MODEL = "tenants.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "tenants.console.ConsoleBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -176,6 +205,7 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_VERBOSE = False
+AXES_USERNAME_CALLABLE = "tenants.lockout.counted_username"
 # Its middleware is there, under our name and for the console alone.
 SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 AXES_CLIENT_IP_CALLABLE = "pvc.middleware.client_address"
@@ -198,14 +228,14 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 RATE_LIMITS = {
-    "anonymous": env.int("RATE_LIMIT_ANONYMOUS", default=100),
-    "write": env.int("RATE_LIMIT_WRITE", default=600),
-    "read": env.int("RATE_LIMIT_READ", default=3000),
-    "hot": env.int("RATE_LIMIT_HOT", default=120_000),
-    "console": env.int("RATE_LIMIT_CONSOLE", default=1200),
+    "anonymous": _number("RATE_LIMIT_ANONYMOUS", 100),
+    "write": _number("RATE_LIMIT_WRITE", 600),
+    "read": _number("RATE_LIMIT_READ", 3000),
+    "hot": _number("RATE_LIMIT_HOT", 120_000),
+    "console": _number("RATE_LIMIT_CONSOLE", 1200),
 }
 #: How many web processes share the limits while Redis is away.
-WEB_PROCESSES = env.int("GRANIAN_WORKERS", default=1)
+WEB_PROCESSES = _number("GRANIAN_WORKERS", 1)
 
 _ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=["*"])
 CORS_ALLOW_ALL_ORIGINS = "*" in _ORIGINS

@@ -1,6 +1,7 @@
 """JSON at the edge: what may come in, and how it goes out."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -80,8 +81,8 @@ def strict_json(body: bytes) -> Any:
 def _object_without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twin = next(name for name, count in counts.items() if count > 1)
         raise InvalidJSON(f"The key {twin[:100]!r} stands twice in one object.")
     return found
 
@@ -106,7 +107,7 @@ def _finite_float(text: str) -> float:
 def _walk(value: Any) -> None:
     """Depth and strings, without recursion: the value may be as deep as the parser let it."""
     level: list[Any] = [value]
-    for depth in range(GREATEST_DEPTH + 2):
+    for depth in range(GREATEST_DEPTH + 1):
         inner: list[Any] = []
         for each in level:
             if isinstance(each, str):
@@ -119,7 +120,7 @@ def _walk(value: Any) -> None:
                 inner += each
         if not inner:
             return
-        if depth >= GREATEST_DEPTH and any(isinstance(each, dict | list) for each in inner):
+        if depth > GREATEST_DEPTH - 2 and any(isinstance(each, dict | list) for each in inner):
             break
         level = inner
     raise InvalidJSON(f"The JSON is nested deeper than {GREATEST_DEPTH} levels.")

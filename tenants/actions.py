@@ -26,6 +26,10 @@ class ScopeNotHeld(Forbidden):
     code = "SCOPE_NOT_HELD"
 
 
+class OutlivesItsMaker(Forbidden):
+    code = "OUTLIVES_ITS_MAKER"
+
+
 class AlreadyRevoked(Conflict):
     code = "ALREADY_REVOKED"
 
@@ -109,6 +113,9 @@ def create_api_key(
         raise ScopeNotHeld(f"A key is never wider than its maker's own: you do not hold {missing[0]}.")
     if expires_at is not None and expires_at <= timezone.now():
         raise Invalid.field("expiresAt", "The expiry must lie in the future.")
+    makers_end = by.api_key.expires_at if by.api_key else None
+    if makers_end is not None and (expires_at is None or expires_at > makers_end):
+        raise OutlivesItsMaker(f"A key does not outlive the one that makes it: {makers_end.isoformat()} at the latest.")
     new = keys.generate()
     row = ApiKey(
         tenant=by.tenant,

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from pvc.errors import Conflict, Invalid, name_constraint
 from pvc.ids import new_id
-from tenants.names import canonical_username
+from tenants.names import InvalidUsername, canonical_username
 from tenants.scopes import NEVER_THROUGH_A_GATEWAY, SCOPES, scopes_of
 
 
@@ -41,7 +41,10 @@ class CanonicalUserManager(UserManager["User"]):
     """Finds people by any spelling of their name."""
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(username=canonical_username(username or ""))
+        try:
+            return self.get(username=canonical_username(username or ""))
+        except InvalidUsername as nobodys:
+            raise self.model.DoesNotExist from nobodys
 
 
 class User(AbstractUser):

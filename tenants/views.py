@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from pvc.api import ApiViewSet
+from pvc.api import ApiViewSet, Form
 from pvc.errors import NotFound
 from pvc.schema import page_of
 from tenants import actions
@@ -40,5 +40,6 @@ class ApiKeyViewSet(ApiViewSet):
         key = ApiKey.objects.visible_to(self.actor).filter(pk=key_id).first()
         if key is None:
             raise NotFound("There is no such API key.")
+        self.read(Form)
         actions.revoke_api_key(key, by=self.actor)
         return self.answer(None, status=204)

@@ -12,7 +12,7 @@ from prompts.models.serving import TagQuerySet
 from prompts.names import PRODUCTION
 from prompts.serializers import TagMoveOut, TagOut, TagTarget, TagWithVersion
 from prompts.views.finding import prompt_of
-from pvc.api import ApiViewSet
+from pvc.api import ApiViewSet, Form
 from pvc.errors import NotFound
 from pvc.schema import list_of, page_of
 
@@ -58,7 +58,9 @@ class TagViewSet(ApiViewSet):
 
     @extend_schema(responses={204: OpenApiResponse(description="The tag is gone.")})
     def remove(self, request: Request, ref: PromptRef, name: str) -> Response:
-        promotion.remove_tag(prompt_of(self.actor, ref), name, if_match=self.if_match, by=self.actor)
+        prompt = prompt_of(self.actor, ref)
+        self.read(Form)
+        promotion.remove_tag(prompt, name, if_match=self.if_match, by=self.actor)
         return self.answer(None, status=204)
 
     def scope_asked(self) -> str:

@@ -96,6 +96,11 @@ class Prompt(models.Model):
         return self.slug
 
     @property
+    def prompt_id(self) -> UUID:
+        """In whose log a refused verb on this row shows."""
+        return self.pk
+
+    @property
     def is_archived(self) -> bool:
         return self.archived_at is not None
 

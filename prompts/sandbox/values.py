@@ -61,6 +61,8 @@ class Conversion:
             self.take(3 + (len(value) if value.isascii() else len(value.encode())))
         except UnicodeEncodeError:
             raise refused(name, "it has half of a surrogate pair, which cannot be sent as UTF-8") from None
+        if "\0" in value:
+            raise refused(name, "it has a NUL character")
         return value
 
     def take(self, size: int) -> None:

@@ -13,7 +13,7 @@ from prompts.models.prompts import PromptRef, with_latest
 from prompts.names import DEFAULT_NAMESPACE, check_prompt_name
 from prompts.serializers import NewPrompt, PromptChanges, PromptOut
 from prompts.views.finding import prompt_of
-from pvc.api import ApiViewSet, without_read_only
+from pvc.api import ApiViewSet, Form, without_read_only
 from pvc.errors import Invalid
 from pvc.schema import page_of
 
@@ -91,11 +91,13 @@ class PromptViewSet(ApiViewSet):
     @extend_schema(responses=PromptOut)
     def archive(self, request: Request, ref: PromptRef) -> Response:
         prompt = prompt_of(self.actor, ref)
+        self.read(Form)
         return self._shown(actions.archive_prompt(prompt, if_match=self.if_match, by=self.actor))
 
     @extend_schema(request=None, responses=PromptOut)
     def unarchive(self, request: Request, ref: PromptRef) -> Response:
         prompt = prompt_of(self.actor, ref)
+        self.read(Form)
         return self._shown(actions.unarchive_prompt(prompt, if_match=self.if_match, by=self.actor))
 
     def _shown(self, prompt: Prompt, *, status: int = 200) -> Response:

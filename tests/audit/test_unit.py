@@ -375,7 +375,7 @@ def test_what_the_database_defers_fails_inside_the_unit(acme: Tenant, prompt: Pr
         Contributor.objects.create(tenant=prompt.tenant, version=prompt.versions.get(), user_id=uuid.uuid4())
         record("prompt.archived", prompt, by=by, namespace="default", name="support")
 
-    with pytest.raises(Conflict, match="contradicts what is stored"):
+    with pytest.raises(Conflict, match="What this refers to is not there"):
         credit_nobody(prompt, by=alice)
     assert not committed
     assert size(acme) == start

@@ -42,7 +42,7 @@ def test_a_keys_actor_is_its_owner_within_both_their_rights(alice: Actor) -> Non
 
 def test_the_command_line_acts_as_the_installation_or_as_a_person(alice: Actor) -> None:
     installation = Actor.command(alice.tenant)
-    assert (installation.name, installation.via, installation.scopes) == ("system", "command", frozenset())
+    assert (installation.name, installation.via, installation.scopes) == ("system", "command", frozenset(SCOPES))
     with pytest.raises(UserRequired):
         _ = installation.author
     person = Actor.command(alice.tenant, alice.author)

@@ -44,6 +44,8 @@ SPELLINGS = [
     ("straße", "strasse"),
     ("STRASSE", "strasse"),
     ("STRAẞE", "strasse"),
+    ("ß\u0301", "s\u015b"),  # folding brings up a letter that the accent joins
+    ("\u1f80\u0308", "\u1f00\u03ca"),
     ("ſam", "sam"),  # long s
     ("\u212aate", "kate"),  # Kelvin sign
     ("\u212bsa", "åsa"),  # Ångström sign
