@@ -19,11 +19,24 @@ _SECRETS = re.compile(
     r"|(?P<url>[a-z]+://[^\s:/@\"]*:)[^\s\"]+(?=@)",
     re.IGNORECASE,
 )
+#: A shorter word would be taken out of harmless lines as well.
+SHORTEST_SECRET = 8
 _SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|pepper|api_key$|signature", re.IGNORECASE)
 
 
+_never_shown: set[str] = set()
+
+
+def never_show(secret: str) -> None:
+    """Keep one of the installation's own secrets out of every line, wherever it turns up."""
+    if len(secret) >= SHORTEST_SECRET:
+        _never_shown.add(secret)
+
+
 def redact(text: str) -> str:
-    """`text` with API keys, webhook secrets, bearer tokens and passwords in URLs taken out."""
+    """`text` with API keys, webhook secrets, bearer tokens, passwords in URLs and our own secrets taken out."""
+    for secret in _never_shown:
+        text = text.replace(secret, "[redacted]")
     return _SECRETS.sub(lambda found: "".join(part for part in found.groups() if part) + "[redacted]", text)
 
 

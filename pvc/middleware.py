@@ -89,7 +89,7 @@ def _refuse_hostile(request: HttpRequest) -> None:
 
 # ----------------------------------------------------------------------------- the outermost
 class RequestMiddleware:
-    """Gives a request its id, refuses what is hostile, answers what escapes, counts and logs."""
+    """Gives a request its id, answers what escapes, counts and logs."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -102,7 +102,6 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            _refuse_hostile(request)
             response = self.get_response(request)
         except Exception as error:  # noqa: BLE001 — the last one who can answer
             response = answer_to(request, error)
@@ -114,6 +113,20 @@ class RequestMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
         """Django asks here first, so its own error pages never show."""
         return answer_to(request, error)
+
+
+class GateMiddleware:
+    """Stands behind CORS, so that a page in a browser can read why it was refused."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            _refuse_hostile(request)
+        except errors.DomainError as refused:
+            return answer_to(request, refused)
+        return self.get_response(request)
 
 
 def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -66,13 +66,16 @@ def _secret(name: str, *older_names: str) -> str:
             f"{name} {weakness}. Set it to {SECRET_LENGTH} or more random characters, for example the "
             f"output of `openssl rand -base64 48`, in {name} or in a file named by {name}_FILE."
         )
-    return value or f"for-development-only-{name.lower()}"
+    secret = value or f"for-development-only-{name.lower()}"
+    logs.never_show(secret)
+    return secret
 
 
 SECRET_KEY = _secret("SECRET_KEY")
 API_KEY_PEPPER = _secret("API_KEY_PEPPER", "JWT_SECRET")
 AUDIT_KEY = _secret("AUDIT_KEY")
 GATEWAY_SECRET = env.str("GATEWAY_SECRET", default="")
+logs.never_show(GATEWAY_SECRET)
 if GATEWAY_SECRET and not DEBUG and _weakness(GATEWAY_SECRET):
     raise ImproperlyConfigured(f"GATEWAY_SECRET {_weakness(GATEWAY_SECRET)}.")
 
@@ -99,12 +102,13 @@ INSTALLED_APPS = [
     "deployments",
 ]
 
-# The API crosses the first five; sessions, CSRF and log-in belong to the console alone.
+# The API crosses the first six; sessions, CSRF and log-in belong to the console alone.
 MIDDLEWARE = [
     "pvc.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "pvc.middleware.CompressionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "pvc.middleware.GateMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "pvc.middleware.ConsoleSessionMiddleware",
     "pvc.middleware.ConsoleCsrfMiddleware",
@@ -161,6 +165,7 @@ def _database(name: str, options: dict[str, Any]) -> dict[str, Any]:
             f"{name} is missing or not a URL. It looks like postgresql://pvc_app:...@host:5432/pvc."
         )
     config: dict[str, Any] = env.db(name)
+    logs.never_show(config["PASSWORD"])
     config["ENGINE"] = "django_prometheus.db.backends.postgresql"
     config["CONN_MAX_AGE"] = None
     config["CONN_HEALTH_CHECKS"] = True
@@ -285,6 +290,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,

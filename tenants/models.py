@@ -1,6 +1,6 @@
 """Who is asking: tenants, people and service accounts, their API keys; and the Actor, which is no table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 from uuid import UUID
 
@@ -149,9 +149,8 @@ class Actor:
         return cls(tenant, user, "command", user.scopes if user else frozenset(SCOPES))
 
     def named_through_gateway(self, user: User) -> "Actor":
-        """The same key, acting as `user`: the key's scopes and the user's, less what no gateway may."""
-        granted = frozenset(self.api_key.scopes) if self.api_key else frozenset()
-        return Actor(self.tenant, user, self.via, (granted & user.scopes) - NEVER_THROUGH_A_GATEWAY, self.api_key)
+        """The same key, acting as `user`: what both it and the user may, less what no gateway may."""
+        return replace(self, user=user, scopes=(self.scopes & user.scopes) - NEVER_THROUGH_A_GATEWAY)
 
     @property
     def name(self) -> str:

@@ -32,6 +32,7 @@ def serving(*, workers: int = 1, environment: Mapping[str, str] | None = None) -
     variables = {
         **os.environ,
         "DATABASE_URL": database_url(),
+        "REDIS_URL": settings.REDIS_URL,
         "SECRET_KEY": settings.SECRET_KEY,
         "API_KEY_PEPPER": settings.API_KEY_PEPPER,
         "AUDIT_KEY": settings.AUDIT_KEY,

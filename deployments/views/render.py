@@ -50,29 +50,33 @@ _FIELD = re.compile(r"unknown field `(.*)`|at `\$\.(.*)`$", re.DOTALL)
 _decoder = msgspec.json.Decoder(RenderRequest)
 
 
-class RenderParser(StrictJSONParser):
-    """On this route the typed decoder is the gate: nothing of the body is stored."""
+class UndecodedParser(StrictJSONParser):
+    """Leaves the body to the typed decoder, which is the gate here: nothing of it is stored."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        """Raises InvalidJSON and Invalid, which say where."""
-        try:
-            return _decoder.decode(stream.read())
-        except msgspec.ValidationError as error:
-            raise _invalid(str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise InvalidJSON(f"The body is not JSON: {error}") from error
+        return stream.read()
+
+
+def decoded(body: bytes) -> RenderRequest:
+    """Raises InvalidJSON and Invalid, which say where."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidJSON(f"The body is not JSON: {error}") from error
 
 
 def _invalid(message: str) -> Invalid:
     """msgspec's sentence, under the field that it names."""
     found = _FIELD.search(message)
-    return Invalid.field(found[1] or found[2], message) if found else Invalid(message)
+    return Invalid.field(found[found.lastindex or 0], message) if found else Invalid(message)
 
 
 class RenderViewSet(ApiViewSet):
     scopes = {"production": "prompts:read", "by_number": "prompts:read"}
     rate = "hot"
-    parser_classes = [RenderParser]
+    parser_classes = [UndecodedParser]
 
     @extend_schema(request=RenderForm, responses=RenderingOut)
     def production(self, request: Request, ref: PromptRef) -> Response:
@@ -88,8 +92,7 @@ class RenderViewSet(ApiViewSet):
         return self._rendered(found)
 
     def _rendered(self, version: PromptVersion) -> Response:
-        body: Any = self.request.data
-        asked: RenderRequest = body or RenderRequest()
+        asked = decoded(self.request.body) if self.request.body else RenderRequest()
         rendering = serving.rendered(version, asked.variables or {}, strict=bool(asked.strict))
         answer = {
             "version": version.number,

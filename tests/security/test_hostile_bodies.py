@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from pytest_django.plugin import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker
 
 from prompts.content import Content
 from prompts.models import Namespace, Prompt, PromptVersion
@@ -20,7 +20,7 @@ from tests import factories
 from tests.factories import Client, error_of, json_of
 from tests.live import serving
 from tests.security import bodies
-from tests.security.bodies import READ_ROUTES, VALUES, WHOLE, WRITE_ROUTES, Ground, Hostile, Route
+from tests.security.bodies import READ_ROUTES, READABLE, UNREADABLE, WHOLE, WRITE_ROUTES, Ground, Hostile, Route
 
 KIB = 1024
 #: No single body may hold a thread for longer, in seconds.
@@ -46,20 +46,27 @@ def test_every_write_route_takes_its_valid_body(as_admin: Client, admin: Actor) 
 
 
 def faults_of(route: Route, hostile: list[Hostile], by: Actor, client: Client) -> Iterator[str]:
-    """Send each; say which of the answers are wrong, and which of the reads after them."""
-    ground = bodies.ground_for(route, by)
+    """Send each; say which of the answers are wrong, and which of the reads afterwards."""
+    grounds = [bodies.ground_for(route, by)]
     for each in hostile:
         started = time.perf_counter()
-        answer = bodies.send(client.key, route.method, route.filled(ground.values), each.body, each.headers)
+        answer = bodies.send(client.key, route.method, route.filled(grounds[-1].values), each.body, each.headers)
         seconds = time.perf_counter() - started
         if fault := bodies.fault_of(answer):
             yield f"{each.name}: {fault}"
+        if each.is_unreadable and answer.status_code not in (400, 422) and not is_taken(route, each):
+            yield f"{each.name}: taken with {answer.status_code}"
         if seconds > SLOWEST:
             yield f"{each.name}: took {seconds:.1f} s"
-        if answer.status_code < 300 and route.name in ("prompt", "unarchive-prompt", "tag", "api-key"):
-            yield from read_faults(client, ground)
-            ground = bodies.ground_for(route, by)
-    yield from read_faults(client, ground)
+        if answer.status_code < 300 and (route.method == "DELETE" or route.name == "unarchive-prompt"):
+            grounds.append(bodies.ground_for(route, by))
+    for ground in grounds[-10:]:
+        yield from read_faults(client, ground)
+
+
+def is_taken(route: Route, hostile: Hostile) -> bool:
+    """Rendering takes the last of two values with one name (contract 1)."""
+    return route.name in ("render", "render-version") and hostile.name.startswith("same-key-")
 
 
 def read_faults(client: Client, ground: Ground) -> Iterator[str]:
@@ -159,11 +166,12 @@ def test_a_new_prompt_is_answered(
 
 
 @pytest.mark.parametrize(
-    "value", ["nul", "lone-high-surrogate", "nan", "1e400", "2^53+1", "5000-digits", "33-lists", "bad-utf-8", "7,000-lists"]
+    "value",
+    ["nul", "lone-high-surrogate", "nan", "1e400", "2^53+1", "5000-digits", "33-lists", "bad-utf-8", "7,000-lists"],
 )
 def test_rendering_refuses_values_that_no_template_can_print(as_admin: Client, admin: Actor, value: str) -> None:
     ground = bodies.lay_ground(admin)
-    body = b'{"variables":{"name":' + VALUES[value] + b"}}"
+    body = b'{"variables":{"name":' + UNREADABLE[value] + b"}}"
     answer = bodies.send(as_admin.key, "POST", f"/prompts/{ground.prompt.pk}/render", body)
     assert answer.status_code in (400, 422)
     assert bodies.fault_of(answer) is None
@@ -187,12 +195,12 @@ def test_a_body_at_the_limit_is_read_and_one_byte_more_is_not(as_admin: Client, 
 
 
 def test_finding_a_repeated_key_among_very_many_is_quick(as_admin: Client) -> None:
-    """190,000 names fit into 2 MiB; comparing each with each would take minutes."""
-    pairs = ",".join(f'"{number:x}":0' for number in range(170_000))
+    """190,000 names fit into 2 MiB; comparing each with each would take a quarter of an hour."""
+    pairs = ",".join(f'"{number:x}":0' for number in range(40_000))
     started = time.perf_counter()
-    answer = as_admin.post("/prompts", ("{" + pairs + ',"297ff":0}').encode())
+    answer = as_admin.post("/prompts", ("{" + pairs + ',"9c3f":0}').encode())
     assert error_of(answer)["code"] == "INVALID_JSON"
-    assert "297ff" in error_of(answer)["message"]
+    assert "9c3f" in error_of(answer)["message"]
     assert time.perf_counter() - started < SLOWEST
 
 
@@ -274,10 +282,14 @@ def kept(version: PromptVersion) -> tuple[str, str, dict[str, Any]]:
     return row.digest, Content(row.type, row.body, row.variables, row.config).digest, row.config
 
 
-@pytest.mark.parametrize("number", [number for number in NUMBERS if "." in number or "e" in number.lower() or len(number) < 18])
-def test_a_number_comes_back_as_it_was_sent_and_hashes_the_same(as_admin: Client, namespace: Namespace, number: str) -> None:
-    body = '{"name":"n","template":"t","config":{"x":%s,"in":[{"y":%s}]},"variables":{"v":{"default":%s}},"metadata":{"z":%s}}'
-    made = as_admin.post("/prompts", (body % (number, number, number, number)).encode())
+@pytest.mark.parametrize(
+    "number", [number for number in NUMBERS if "." in number or "e" in number.lower() or len(number) < 18]
+)
+def test_a_number_comes_back_as_it_was_sent_and_hashes_the_same(
+    as_admin: Client, namespace: Namespace, number: str
+) -> None:
+    served = f'"config":{{"x":{number},"in":[{{"y":{number}}}]}},"variables":{{"v":{{"default":{number}}}}}'
+    made = as_admin.post("/prompts", f'{{"name":"n","template":"t",{served},"metadata":{{"z":{number}}}}}'.encode())
     assert made.status_code == 201
     version = Prompt.objects.get(namespace=namespace).versions.get()
     for shown in (json_of(made), json_of(as_admin.get("/prompts/n")), json_of(as_admin.get("/prompts/n/versions/1"))):
@@ -288,7 +300,7 @@ def test_a_number_comes_back_as_it_was_sent_and_hashes_the_same(as_admin: Client
     stored, computed, config = kept(version)
     assert stored == computed
     assert config["x"] == NUMBERS[number]
-    again = as_admin.post("/prompts/n/versions", ('{"content":"t","config":{"x":%s,"in":[{"y":%s}]},"variables":{"v":%s}}' % ((number,) * 3)).encode())
+    again = as_admin.post("/prompts/n/versions", f'{{"content":"t",{served}}}'.encode())
     assert json_of(again)["deduplicated"] is True
 
 
@@ -308,9 +320,13 @@ ODD_TEXTS = {
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS.values(), ids=list(ODD_TEXTS))
-def test_a_text_comes_back_as_it_was_sent_and_hashes_the_same(as_admin: Client, namespace: Namespace, text: str) -> None:
+def test_a_text_comes_back_as_it_was_sent_and_hashes_the_same(
+    as_admin: Client, namespace: Namespace, text: str
+) -> None:
     config = {text: text, "list": [text]}
-    made = as_admin.post("/prompts", {"name": "n", "template": text, "config": config, "metadata": config, "description": text})
+    made = as_admin.post(
+        "/prompts", {"name": "n", "template": text, "config": config, "metadata": config, "description": text}
+    )
     assert made.status_code == 201
     shown = json_of(as_admin.get("/prompts/n"))
     assert (shown["template"], shown["config"], shown["metadata"], shown["description"]) == (text, config, config, text)
@@ -342,7 +358,9 @@ def ask(live: Live, method: str, path: str, body: bytes = b"", *, chunks: int = 
     pieces = [body[start : start + chunks] for start in range(0, len(body), chunks)] if chunks else None
     chunked = {"Transfer-Encoding": "chunked"} if pieces is not None else {}
     try:
-        connection.request(method, f"/api/v1{path}", pieces if chunks else body, {**named, **chunked}, encode_chunked=bool(chunks))
+        connection.request(
+            method, f"/api/v1{path}", pieces if chunks else body, {**named, **chunked}, encode_chunked=bool(chunks)
+        )
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -376,7 +394,7 @@ CHUNKED = [*WHOLE, "nul", "2^53+1", "7,000-lists", "100,000-elements", "same-key
 def test_no_hostile_body_breaks_the_real_server(live: Live, chunks: int) -> None:
     faults = []
     for name in CHUNKED:
-        body = {**VALUES, **WHOLE}[name]
+        body = {**READABLE, **UNREADABLE, **WHOLE}[name]
         if chunks == 7 and len(body) > 2000:
             continue
         for path in ("/prompts", f"/prompts/{live[3].prompt.pk}/versions", f"/prompts/{live[3].prompt.pk}/render"):
@@ -444,7 +462,20 @@ def test_a_broken_frame_is_refused_and_harms_nobody_else(live: Live, frame: byte
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("path", ["/prompts/a%00b", "/prompts/a%2fb", "/prompts/..;/x", "/prompts/%ff", "/prompts/%c0%ae", "/prompts/" + "a" * 5000, "/prompts/%0d%0aSet-Cookie:a", "/../../etc/passwd", "/prompts/x/versions/" + "9" * 5000])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/prompts/a%00b",
+        "/prompts/a%2fb",
+        "/prompts/..;/x",
+        "/prompts/%ff",
+        "/prompts/%c0%ae",
+        "/prompts/" + "a" * 5000,
+        "/prompts/%0d%0aSet-Cookie:a",
+        "/../../etc/passwd",
+        "/prompts/x/versions/" + "9" * 5000,
+    ],
+)
 def test_a_hostile_path_leads_nowhere(live: Live, path: str) -> None:
     status, body = ask(live, "GET", path)
     assert status == 404
