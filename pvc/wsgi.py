@@ -17,7 +17,8 @@ from django.http import HttpResponse
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pvc.settings")
 django_application = get_wsgi_application()
 
-from pvc.middleware import body_limit  # noqa: E402 — needs the settings
+from prompts import tokens  # noqa: E402 — these need the settings
+from pvc.middleware import body_limit  # noqa: E402
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -48,6 +49,10 @@ sys.setswitchinterval(0.0005)
 # there then: no later look could tell it from the request's own.
 for _name in [name for name in os.environ if name in CGI_NAMES or name.startswith(("HTTP_", "wsgi."))]:
     del os.environ[_name]
+
+
+# The vocabulary is loaded before the first request, not by it.
+tokens.estimate("")
 
 
 def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
