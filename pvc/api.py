@@ -30,18 +30,29 @@ FAULTS_TOLD = 50
 _KEPT_HEADERS = ("ETag", "Location", "X-Audit-Seq", "X-Audit-Hash")
 
 
-def count_anonymous(request: HttpRequest) -> None:
+def count_anonymous(request: HttpRequest) -> ratelimit.Allowance | None:
     """Count a call without a verified key against its address. Raises RateLimited."""
-    ratelimit.take("anonymous", ratelimit.network_of(client_address(request)))
+    return ratelimit.take("anonymous", ratelimit.network_of(client_address(request)))
+
+
+def put_allowance(response: HttpResponseBase, allowance: ratelimit.Allowance | None) -> None:
+    """Say what the caller may still do, unless a refusal has said it."""
+    if allowance is not None:
+        response.headers.setdefault("RateLimit-Limit", str(allowance.limit))
+        response.headers.setdefault("RateLimit-Remaining", str(allowance.remaining))
+        response.headers.setdefault("RateLimit-Reset", str(allowance.reset))
 
 
 def no_such_route(request: HttpRequest) -> HttpResponse:
     """Whatever stands under /api/ and is no route. A verified key is not counted against its address."""
+    allowance = None
     try:
         auth.verified_key(request.headers.get("Authorization", ""))
     except errors.Unauthorized:
-        count_anonymous(request)
-    return answers.error_response(errors.NotFound("There is no such route. GET /api/v1/docs lists them."))
+        allowance = count_anonymous(request)
+    response = answers.error_response(errors.NotFound("There is no such route. GET /api/v1/docs lists them."))
+    put_allowance(response, allowance)
+    return response
 
 
 # ----------------------------------------------------------------------------- errors
@@ -234,7 +245,7 @@ class ApiViewSet(ViewSet):
         except errors.Unauthorized:
             owner = None
         if not isinstance(owner, Actor):
-            count_anonymous(request._request)  # noqa: SLF001
+            self.allowance = count_anonymous(request._request)  # noqa: SLF001
             raise errors.Unauthorized("Send a valid API key: Authorization: Bearer pvc_...")
         return owner
 
@@ -308,10 +319,7 @@ class ApiViewSet(ViewSet):
         finished = super().finalize_response(request, response, *args, **kwargs)
         if (receipt := unit.last_receipt()) and "Idempotency-Replayed" not in finished.headers:
             _put_receipt(finished, receipt)
-        if self.allowance is not None:
-            finished.headers.setdefault("RateLimit-Limit", str(self.allowance.limit))
-            finished.headers.setdefault("RateLimit-Remaining", str(self.allowance.remaining))
-            finished.headers.setdefault("RateLimit-Reset", str(self.allowance.reset))
+        put_allowance(finished, self.allowance)
         return finished
 
     def _post_once(

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from pvc.api import count_anonymous
+from pvc.api import count_anonymous, put_allowance
 
 DOCUMENT = settings.BASE_DIR / "docs" / "openapi.yaml"
 
@@ -22,8 +22,10 @@ def _document() -> bytes:
 @require_safe
 def document(request: HttpRequest) -> HttpResponse:
     """The OpenAPI document; `./dev lint` holds it to the code."""
-    count_anonymous(request)
-    return HttpResponse(_document(), content_type="application/yaml; charset=utf-8")
+    allowance = count_anonymous(request)
+    response = HttpResponse(_document(), content_type="application/yaml; charset=utf-8")
+    put_allowance(response, allowance)
+    return response
 
 
 _swagger = SpectacularSwaggerSplitView.as_view(
@@ -34,6 +36,7 @@ _swagger = SpectacularSwaggerSplitView.as_view(
 @require_safe
 def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
     """Swagger UI; nothing of it comes from elsewhere."""
-    count_anonymous(request)
+    allowance = count_anonymous(request)
     response: HttpResponseBase = _swagger(request, *args, **kwargs)
+    put_allowance(response, allowance)
     return response

@@ -130,7 +130,7 @@ def constraint_of(error: BaseException) -> str | None:
 
 
 #: What PostgreSQL says of a lock not had in time, a statement cut off, a lost race or a shutdown.
-_PASSING_STATES = ("40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300")
+_PASSING_STATES = ("40001", "40P01", "55P03", "57014", "57P01", "57P02", "57P03", "53300", "25P03")
 
 
 def raise_domain_error(error: DatabaseError) -> NoReturn:

@@ -78,10 +78,9 @@ class Client:
         if self.key:
             named.setdefault("Authorization", f"Bearer {self.key}")
         content_type = named.pop("Content-Type")
-        response = cast(
+        return cast(
             "HttpResponse", _http.generic(method, f"/api/v1{path}", data, content_type=content_type, headers=named)
         )
-        return response
 
     def get(self, path: str, **headers: str) -> HttpResponse:
         return self("GET", path, **headers)

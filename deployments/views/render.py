@@ -70,7 +70,7 @@ def decoded(body: bytes) -> RenderRequest:
 def _invalid(message: str) -> Invalid:
     """msgspec's sentence, under the field that it names."""
     found = _FIELD.search(message)
-    return Invalid.field(found[found.lastindex or 0], message) if found else Invalid(message)
+    return Invalid.field(found[found.lastindex or 0] if found else "", message)
 
 
 class RenderViewSet(ApiViewSet):

@@ -5,15 +5,11 @@ The examples stand here as the document prints them; only address, key and ids a
 
 import http.client
 import json
-import os
 import re
 import shlex
-import socket
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -21,10 +17,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 import yaml
 from django.conf import settings
-from django.db import connections
 
 from tenants.models import Tenant
-from tests import factories
+from tests import databases, factories
+from tests.live import serving
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -138,49 +134,16 @@ class Server(NamedTuple):
 
 
 # ----------------------------------------------------------------------------- the server
-def database_url(alias: str) -> str:
-    """The URL under which another process finds the database of this one."""
-    config = connections[alias].settings_dict
-    user, password, host = (quote(config[name] or "", safe="") for name in ("USER", "PASSWORD", "HOST"))
-    return f"postgresql://{user}:{password}@{host}:{config['PORT'] or 5432}/{config['NAME']}"
-
-
-def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert process.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        else:
-            return
-
-
 @pytest.fixture(scope="module")
 def server(django_db_setup: None, django_db_blocker: Any) -> Iterator[Server]:
-    """Granian as it is run for real, on the database of this process."""
-    with django_db_blocker.unblock():
-        actor = factories.make_actor(factories.make_tenant())
-        key = factories.client_of(actor).key
-        connections.close_all()
-    assert key is not None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    """Granian as it is run for real, and an administrator's key."""
     limits = {f"RATE_LIMIT_{kind.upper()}": "0" for kind in settings.RATE_LIMITS}
-    environment = os.environ | limits | {"DATABASE_URL": database_url("default"), "REDIS_URL": settings.REDIS_URL}
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--blocking-threads", "4", "--no-ws", "pvc.wsgi:application"]
-    with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
-    ):
-        try:
-            wait_for(port, process)
-            yield Server(port, key)
-        finally:
-            process.terminate()
+    with ExitStack() as until_the_end:
+        with django_db_blocker.unblock(), databases.committing():
+            key = factories.client_of(factories.make_actor(factories.make_tenant())).key
+            url = until_the_end.enter_context(serving(environment=limits))
+        assert key is not None
+        yield Server(urlsplit(url).port or 0, key)
 
 
 @pytest.fixture
@@ -496,10 +459,9 @@ def test_a_form_is_no_body(server: Server) -> None:
 def test_the_key_says_which_tenant_and_nothing_else_does(
     server: Server, prompt: dict[str, Any], django_db_blocker: Any
 ) -> None:
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), databases.committing():
         slug = Tenant.objects.get(pk=prompt["projectId"]).slug
         stranger = factories.client_of(factories.make_actor(factories.make_tenant())).key
-        connections.close_all()
     path = f"/api/v1/prompts/{prompt['id']}"
     for tenant, status in ((slug, 200), (prompt["projectId"], 200), ("another", 403)):
         headers = {"Authorization": f"Bearer {server.key}", "X-Tenant-Id": tenant}

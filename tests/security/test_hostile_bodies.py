@@ -6,6 +6,7 @@ import math
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from prompts.content import Content
 from prompts.models import Namespace, Prompt, PromptVersion
 from pvc.middleware import body_limit
 from tenants.models import Actor
-from tests import factories
+from tests import databases, factories
 from tests.factories import Client, error_of, json_of
 from tests.live import serving
 from tests.security import bodies
@@ -339,12 +340,13 @@ def test_a_text_comes_back_as_it_was_sent_and_hashes_the_same(
 def live(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[tuple[str, int, str, Ground]]:
     """A real server: its host and port, an administrator's key, rows to aim at."""
     off = {f"RATE_LIMIT_{kind}": "0" for kind in ("ANONYMOUS", "READ", "WRITE", "HOT")}
-    with django_db_blocker.unblock():
-        admin = factories.make_actor(factories.make_tenant())
-        ground = bodies.lay_ground(admin)
-        with serving(environment=off) as url:
-            parts = urlsplit(url)
-            yield parts.hostname or "", parts.port or 0, factories.client_of(admin).key or "", ground
+    with ExitStack() as until_the_end:
+        with django_db_blocker.unblock(), databases.committing():
+            admin = factories.make_actor(factories.make_tenant())
+            ground = bodies.lay_ground(admin)
+            url = until_the_end.enter_context(serving(environment=off))
+        parts = urlsplit(url)
+        yield parts.hostname or "", parts.port or 0, factories.client_of(admin).key or "", ground
 
 
 Live = tuple[str, int, str, Ground]

@@ -61,7 +61,7 @@ def test_keys_come_in_pages(as_admin: Client) -> None:
     assert rest["meta"] == {"limit": 3}
 
 
-def test_a_replayed_answer_has_no_key_in_it(as_admin: Client) -> None:
+def test_a_replayed_answer_has_no_key_in_it(acme: Tenant, as_admin: Client) -> None:
     body = {"name": "ci", "scopes": ["prompts:read"]}
     first = as_admin.post("/api-keys", body, Idempotency_Key="a-key-please")
     again = as_admin.post("/api-keys", body, Idempotency_Key="a-key-please")
@@ -69,7 +69,7 @@ def test_a_replayed_answer_has_no_key_in_it(as_admin: Client) -> None:
     assert again.status_code == 201
     assert json_of(first)["key"]
     assert json_of(again) == {**json_of(first), "key": None}
-    assert ApiKey.objects.filter(name="ci").count() == 1
+    assert ApiKey.objects.filter(tenant=acme, name="ci").count() == 1
 
 
 def test_an_expiry_is_kept(as_admin: Client) -> None:
@@ -93,10 +93,10 @@ def test_a_key_is_never_wider_than_the_one_it_is_made_with(admin: Actor) -> None
 
 
 @pytest.mark.parametrize("scopes", [[GATEWAY], ["prompts:read", GATEWAY]])
-def test_no_key_with_gateway_is_made_through_the_api(as_admin: Client, scopes: list[str]) -> None:
+def test_no_key_with_gateway_is_made_through_the_api(acme: Tenant, as_admin: Client, scopes: list[str]) -> None:
     refused = as_admin.post("/api-keys", {"name": "ci", "scopes": scopes})
     assert refused.status_code == 403
-    assert not ApiKey.objects.filter(scopes__contains=[GATEWAY]).exists()
+    assert not ApiKey.objects.filter(tenant=acme, scopes__contains=[GATEWAY]).exists()
 
 
 def test_a_gateway_key_makes_no_gateway_keys(admin: Actor) -> None:
