@@ -5,6 +5,7 @@ One for the tests whose rows are rolled back, always as the migrations leave it;
 
 import fcntl
 import hashlib
+import os
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ def _template_name() -> str:
 
 def _make_template(maintenance: str, template: str) -> None:
     """Migrate once for all processes of a run; the others wait at the lock."""
-    with Path(tempfile.gettempdir(), f"{template}.lock").open("w") as lock, _owner(maintenance) as owner:
+    with Path(tempfile.gettempdir(), f"{template}-{os.getuid()}.lock").open("w") as lock, _owner(maintenance) as owner:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if owner.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
             return
