@@ -22,5 +22,9 @@ def forget_dead_workers() -> int:
 
 def purge_idempotency_records() -> int:
     """Drop the kept answers whose time is over. Returns how many went."""
-    deleted, _ = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()
-    return deleted
+    old = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - KEPT_FOR)
+    total = 0
+    # In parts, so that no backlog is too long for one statement's time.
+    while ids := list(old.values_list("pk", flat=True)[:5000]):
+        total += IdempotencyRecord.objects.filter(pk__in=ids).delete()[0]
+    return total

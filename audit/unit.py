@@ -270,12 +270,20 @@ def verb(action: Callable[P, R] | None = None, *, refused: str | None = None) ->
     return _wrap(action, refused=refused)
 
 
+def _in_words(action: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """What the database refuses, raised as the error it means: a trigger's refusal is written down too."""
+    try:
+        return action(*args, **kwargs)
+    except DatabaseError as error:
+        raise_domain_error(error)
+
+
 def _wrap(action: Callable[P, R], *, refused: str | None) -> Callable[P, R]:
     @functools.wraps(action)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         with unit_of_work():
             try:
-                return action(*args, **kwargs)
+                return _in_words(action, *args, **kwargs)
             except DomainError as error:
                 if refused and error.audited and error.refusal is None:
                     subject: Any = args[0]

@@ -14,7 +14,7 @@ from pvc.errors import NotFound
 def in_production(prompt: Prompt) -> PromptVersion:
     """The version that `production` points at. Raises PromptArchived and NotFound."""
     prompt.require_live()
-    version = PromptVersion.objects.filter(tags__prompt=prompt, tags__name=PRODUCTION).first()
+    version = PromptVersion.objects.in_production_of(prompt).first()
     if version is None:
         raise NotFound("Nothing of this prompt is in production; tag a version, or render one by its number.")
     return version

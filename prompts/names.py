@@ -31,7 +31,6 @@ def check_prompt_name(name: str, *, field: str = "name") -> None:
     """Raises Invalid unless `name` can be a prompt's name on the registry surface."""
     if not re.fullmatch(r"[a-z0-9-]{1,100}", name):
         raise Invalid.field(field, "Use lower-case letters, digits and -; 1 to 100 characters.")
-    check_free(name, field=field)
 
 
 def check_namespace_slug(slug: str, *, field: str = "slug") -> None:

@@ -24,7 +24,9 @@ class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
         user = request.user
         if user.is_superuser:
             return rows
-        return rows.filter(**{self.tenant_path: user.tenant_id}) if isinstance(user, User) else rows.none()
+        if not isinstance(user, User) or user.tenant_id is None:
+            return rows.none()
+        return rows.filter(**{self.tenant_path: user.tenant_id})
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

@@ -208,6 +208,8 @@ class ApiViewSet(ViewSet):
     rate: ClassVar[str | None] = None
     #: What a list calls its next cursor; the lifecycle surface speaks snake_case.
     cursor_field: ClassVar[str] = "nextCursor"
+    #: Whether X-User-Id is the end user here, whom a prompt is served to, and nobody who acts.
+    names_end_user: ClassVar[bool] = False
     #: Fields shown once: a replayed answer has null there.
     one_time_fields: ClassVar[tuple[str, ...]] = ()
 
@@ -232,7 +234,8 @@ class ApiViewSet(ViewSet):
         owner = self.owner = self._authenticated(request)
         kind = self.rate or ("read" if request.method in ("GET", "HEAD") else "write")
         self.allowance = ratelimit.take(kind, owner.via)
-        self.actor = auth.acting(owner, request._request)  # noqa: SLF001 — headers and raw body of the plain request
+        acting = auth.through if self.names_end_user else auth.acting
+        self.actor = acting(owner, request._request)  # noqa: SLF001 — headers and raw body of the plain request
         if self.action not in self.scopes:
             raise exceptions.MethodNotAllowed(request.method or "")
         self.require(self.scope_asked())

@@ -192,7 +192,11 @@ CACHES = {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "pvc",
-        "OPTIONS": {"CLIENT_CLASS": "django_redis.client.DefaultClient", "CONNECTION_POOL_KWARGS": REDIS_TIMEOUTS},
+        "OPTIONS": {
+            "CLIENT_CLASS": "django_redis.client.DefaultClient",
+            "CONNECTION_POOL_KWARGS": REDIS_TIMEOUTS,
+            "IGNORE_EXCEPTIONS": True,  # without Redis a session is read from its row
+        },
     }
 }
 #: How long, in seconds, a process may use the generation it last read (tenants/generation.py).
@@ -215,6 +219,7 @@ AXES_USERNAME_CALLABLE = "tenants.lockout.counted_username"
 SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 AXES_CLIENT_IP_CALLABLE = "pvc.middleware.client_address"
 
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600

@@ -93,7 +93,7 @@ def _refuse_constant(text: str) -> Any:
 
 def _exact_integer(text: str) -> int:
     if len(text) > 17 or abs(int(text)) > GREATEST_INTEGER:
-        raise InvalidJSON("An integer lies beyond 2^53; send it as a string.")
+        raise InvalidJSON("An integer has 2^53 or more, which not every reader holds exactly; send it as a string.")
     return int(text)
 
 

@@ -10,7 +10,6 @@ reach Redis, or dies between commit and publishing, is overtaken within that tim
 
 import functools
 import time
-from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
@@ -20,13 +19,13 @@ from pvc import store
 from pvc.breaker import redis_breaker
 from tenants.models import Tenant
 
-_FLUX = b"flux"
 _FLUX_MILLISECONDS = 15_000  # longer than any transaction may live
 _VALUE_MILLISECONDS = 5_000
-#: Never replaces a greater value by a smaller one.
+#: Never replaces a greater value by a smaller one, nor the mark of a writer that comes after.
 _PUBLISH = """
 local now = redis.call('GET', KEYS[1])
-if now and now ~= 'flux' and tonumber(now) > tonumber(ARGV[1]) then return 0 end
+local greater = now and tonumber((string.gsub(now, '^flux:', '')))
+if greater and greater > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
@@ -42,10 +41,10 @@ def bump(tenant_id: UUID) -> int:
     return Tenant.objects.values_list("generation", flat=True).get(pk=tenant_id)
 
 
-def mark_in_flux(tenant_ids: Iterable[UUID]) -> None:
-    """Before the commit: from here on readers ask PostgreSQL and publish nothing."""
-    for tenant_id in tenant_ids:
-        redis_breaker.call(functools.partial(_set_flux, _name(tenant_id)), None)
+def mark_in_flux(values: dict[UUID, int]) -> None:
+    """Before the commit, with the values to come: from here on readers ask PostgreSQL and publish nothing."""
+    for tenant_id, value in values.items():
+        redis_breaker.call(functools.partial(_set_flux, _name(tenant_id), value), None)
 
 
 def publish(values: dict[UUID, int]) -> None:
@@ -56,8 +55,8 @@ def publish(values: dict[UUID, int]) -> None:
         time.sleep(settings.GENERATION_LEASE)
 
 
-def _set_flux(name: str) -> None:
-    store.client().set(name, _FLUX, px=_FLUX_MILLISECONDS)
+def _set_flux(name: str, value: int) -> None:
+    store.client().set(name, f"flux:{value}", px=_FLUX_MILLISECONDS)
 
 
 def _set_unless_lower(name: str, value: int) -> None:

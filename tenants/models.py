@@ -78,6 +78,11 @@ class User(AbstractUser):
             models.UniqueConstraint(fields=["tenant", "id"], name="user_within_tenant"),
         ]
 
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """Whatever makes a user, Django's own createsuperuser too, makes one canonical name."""
+        return canonical_username(username)
+
     @property
     def scopes(self) -> frozenset[str]:
         """What this user's groups allow, at this moment."""
@@ -122,9 +127,11 @@ class ApiKey(models.Model):
         return f"{self.name} (pvc_{self.key_id}_…)"
 
     def is_usable(self) -> bool:
-        """Neither revoked nor expired, its owner active and its tenant not suspended."""
+        """Neither revoked nor expired, its owner and who answers for them active, its tenant not suspended."""
         expired = self.expires_at is not None and self.expires_at <= timezone.now()
-        return not (self.revoked_at or expired or not self.owner.is_active or self.tenant.is_suspended)
+        answers_for = self.owner.owner or self.owner
+        is_active = self.owner.is_active and answers_for.is_active
+        return is_active and not (self.revoked_at or expired or self.tenant.is_suspended)
 
 
 @dataclass(frozen=True, slots=True)

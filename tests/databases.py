@@ -31,15 +31,18 @@ def of_process(worker: str) -> Iterator[None]:
     _make_template(maintenance, template)
     unique = uuid.uuid4().hex[:8]
     _names.update(rolled_back=f"pvc_test_{worker}_{unique}", committed=f"pvc_committed_{worker}_{unique}")
-    with _owner(maintenance) as owner:
+    with _connected(maintenance) as owner:
         for name in _names.values():
             _execute(owner, "CREATE DATABASE {} TEMPLATE {}", name, template)
     _use(_names["rolled_back"])
     yield
     _use(maintenance)
-    with _owner(maintenance) as owner:
+    for alias in connections:
+        with _connected(maintenance, alias) as role:
+            role.execute(_END_SESSIONS, [list(_names.values())])
+    with _connected(maintenance) as owner:
         for name in _names.values():
-            _execute(owner, "DROP DATABASE {} WITH (FORCE)", name)
+            _execute(owner, "DROP DATABASE {}", name)
 
 
 @contextmanager
@@ -58,8 +61,15 @@ def _use(name: str) -> None:
         connections[alias].settings_dict["NAME"] = name
 
 
-def _owner(database: str) -> psycopg.Connection[Any]:
-    config = settings.DATABASES["owner"]
+#: Each role ends its own. DROP … WITH (FORCE) would try the cleaner's too, and may not.
+_END_SESSIONS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = ANY(%s) AND usename = current_user AND pid <> pg_backend_pid()
+"""
+
+
+def _connected(database: str, alias: str = "owner") -> psycopg.Connection[Any]:
+    config = settings.DATABASES[alias]
     return psycopg.connect(
         host=config["HOST"],
         port=config["PORT"] or 5432,
@@ -84,7 +94,10 @@ def _template_name() -> str:
 
 def _make_template(maintenance: str, template: str) -> None:
     """Migrate once for all processes of a run; the others wait at the lock."""
-    with Path(tempfile.gettempdir(), f"{template}-{os.getuid()}.lock").open("w") as lock, _owner(maintenance) as owner:
+    with (
+        Path(tempfile.gettempdir(), f"{template}-{os.getuid()}.lock").open("w") as lock,
+        _connected(maintenance) as owner,
+    ):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if owner.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
             return

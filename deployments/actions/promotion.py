@@ -18,6 +18,10 @@ class NotSealed(Conflict):
     code = "NOT_SEALED"
 
 
+class StagingTaken(Conflict):
+    code = "STAGING_TAKEN"
+
+
 class PromotionBlocked(Conflict):
     code = "PROMOTION_BLOCKED"
 
@@ -32,15 +36,14 @@ def set_tag(
     prompt.require_live()
     if not namespace.allows_tag(name):
         raise UnknownTag(f"“{name}” is no tag of the namespace {namespace.slug}. A custom tag is listed there first.")
-    if version.prompt_id != prompt.pk:
-        raise NotFound("There is no such version of this prompt.")
-    if not version.is_sealed:
-        raise NotSealed(f"Version {version.number} is a draft; a tag points at sealed versions only.")
+    version = _version_under_lock(prompt, version)
     present = _present_tag(prompt, name, if_match)
     if present is None and if_match is not None:
         raise PreconditionFailed(f"The tag “{name}” is not set any more. Read it again.")
     if present is not None and present.version_id == version.pk:
         return present
+    if name == STAGING and present is not None:
+        _require_free_staging(present, namespace=namespace, by=by)
     if name == PRODUCTION:
         return _activate(prompt, version, namespace=namespace, kind="set", reason=reason, by=by)
     return _pointed(pointers.move(prompt, name, version, kind="set", reason=reason, by=by))
@@ -54,6 +57,22 @@ def remove_tag(prompt: Prompt, name: str, *, by: Actor, reason: str = "", if_mat
     if _present_tag(prompt, name, if_match) is None:
         raise NotFound(f"This prompt has no tag “{name}”.")
     pointers.move(prompt, name, None, kind="remove", reason=reason, by=by)
+
+
+def _version_under_lock(prompt: Prompt, version: PromptVersion) -> PromptVersion:
+    """The version as it stands now. Raises NotFound for another prompt's, NotSealed for a draft."""
+    found = prompt.versions.filter(pk=version.pk).first()
+    if found is None:
+        raise NotFound("There is no such version of this prompt.")
+    if not found.is_sealed:
+        raise NotSealed(f"Version {found.number} is a draft; a tag points at sealed versions only.")
+    return found
+
+
+def _require_free_staging(present: Tag, *, namespace: Namespace, by: Actor) -> None:
+    """Where approvals are required, nobody takes another author's version out of pre-production."""
+    if namespace.policy.required_approvals and present.version.author_id != by.author.pk:
+        raise StagingTaken(f"Version {present.version.number} of another author is in pre-production.")
 
 
 def _present_tag(prompt: Prompt, name: str, if_match: str | None) -> Tag | None:

@@ -76,6 +76,7 @@ def _invalid(message: str) -> Invalid:
 class RenderViewSet(ApiViewSet):
     scopes = {"production": "prompts:read", "by_number": "prompts:read"}
     rate = "hot"
+    names_end_user = True
     parser_classes = [UndecodedParser]
 
     @extend_schema(request=RenderForm, responses=RenderingOut)

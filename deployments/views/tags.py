@@ -69,4 +69,4 @@ class TagViewSet(ApiViewSet):
 
     def _tags(self, prompt: Prompt) -> TagQuerySet:
         versions = Prefetch("version", queryset=PromptVersion.objects.with_status())
-        return Tag.objects.filter(prompt=prompt).prefetch_related(versions)
+        return Tag.objects.visible_to(self.actor).filter(prompt=prompt).prefetch_related(versions)

@@ -8,7 +8,7 @@ from audit.unit import record, touch_served, verb
 from prompts.actions.versions import seal_content
 from prompts.content import Content, content_of
 from prompts.models import Namespace, Prompt
-from prompts.names import PRODUCTION
+from prompts.names import PRODUCTION, check_free
 from pvc.crypto import canonical_json
 from pvc.errors import Conflict, Forbidden
 from tenants.models import Actor
@@ -32,7 +32,8 @@ def create_prompt(
     description: str = "",
     metadata: dict[str, Any] | None = None,
 ) -> Prompt:
-    """Make a prompt and seal its first version. `slug` was checked at the door (prompts/names.py)."""
+    """Make a prompt and seal its first version. The registry's stricter alphabet is its door's to ask for."""
+    check_free(slug, field="name")
     prompt = Prompt.objects.create(
         tenant=by.tenant,
         namespace=namespace,

@@ -146,6 +146,10 @@ class PromptVersionQuerySet(models.QuerySet["PromptVersion"]):
     def sealed(self) -> Self:
         return self.filter(sealed_at__isnull=False)
 
+    def in_production_of(self, prompt: Prompt) -> Self:
+        """The one that the prompt's tag `production` points at, if there is one."""
+        return self.filter(tags__prompt=prompt, tags__name=PRODUCTION)
+
     def with_status(self) -> Self:
         """With the tags that say what a version's status is; for a page already chosen."""
         return self.prefetch_related("tags")

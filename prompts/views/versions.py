@@ -10,7 +10,6 @@ from prompts.actions import versions as actions
 from prompts.content import content_of
 from prompts.models import PromptVersion
 from prompts.models.prompts import PromptRef
-from prompts.names import PRODUCTION
 from prompts.serializers import NewVersion, UsageOut, VersionOut
 from prompts.views.finding import prompt_of, version_of
 from pvc.api import ApiViewSet
@@ -57,7 +56,7 @@ class VersionViewSet(ApiViewSet):
     @extend_schema(responses=VersionOut)
     def production(self, request: Request, ref: PromptRef) -> Response:
         prompt = prompt_of(self.actor, ref)
-        version = PromptVersion.objects.with_status().filter(tags__prompt=prompt, tags__name=PRODUCTION).first()
+        version = PromptVersion.objects.visible_to(self.actor).in_production_of(prompt).with_status().first()
         if version is None:
             raise NotFound("Nothing of this prompt is in production.")
         return self._shown(version)

@@ -286,3 +286,15 @@ def test_a_prompts_log_shows_the_refusals_too(as_admin: Client, guarded: Prompt)
     as_admin.post("/prompts/agents:support/tags/production", {"versionId": str(guarded.versions.get().pk)})
     shown = json_of(as_admin.get(f"/prompts/audit?template_id={guarded.pk}"))["data"][0]
     assert (shown["verb"], shown["template_id"]) == ("tag.moved.denied", str(guarded.pk))
+
+
+def test_what_the_database_refuses_is_written_down_too(acme: Tenant, alice: Actor, namespace: Namespace) -> None:
+    @verb(refused="tag.moved")
+    def claim_a_taken_slug(prompt: Prompt, *, by: Actor) -> None:
+        Namespace.objects.create(tenant=by.tenant, slug="default", name="Again")
+
+    prompt = factories.make_prompt(namespace, by=alice)
+    with pytest.raises(Conflict):
+        claim_a_taken_slug(prompt, by=alice)
+    last = AuditEntry.objects.filter(tenant_id=acme.pk).latest("seq")
+    assert (last.verb, last.target, last.prompt_id) == ("tag.moved.denied", str(prompt.pk), prompt.pk)

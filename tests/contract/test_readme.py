@@ -63,7 +63,7 @@ def test_a_days_work_runs_as_written(folder: Path) -> None:
 def test_the_commands_for_tenants_people_and_keys_run_as_written(folder: Path) -> None:
     suffix = folder.name.replace("_", "-").lower()[-20:]
     script = "\n".join(blocks_under("Configuration")).replace("./dev manage", "python manage.py")
-    script = re.sub(r"\b(acme|alice)\b", rf"\1-{suffix}", script)
+    script = re.sub(r"\b(acme|carol)\b", rf"\1-{suffix}", script)
     environment = {**os.environ, "DATABASE_URL": database_url(), "PATH": f"{ROOT}/.venv/bin:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-euc", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False

@@ -326,3 +326,9 @@ def test_rendering_counts_as_hot(as_admin: Client, settings: Any) -> None:
     settings.RATE_LIMITS = {**settings.RATE_LIMITS, "hot": 0}
     assert "RateLimit-Limit" not in as_admin.post("/prompts/support/render")
     assert as_admin.post("/prompts", {"name": "other", "template": "x"})["RateLimit-Limit"] == "77"
+
+
+def test_the_end_user_named_while_rendering_is_nobody_who_acts(as_admin: Client) -> None:
+    as_admin.post("/prompts", {"name": "greeting", "template": "Hello"})
+    named = as_admin.post("/prompts/greeting/versions/1/render", {}, X_User_Id="end-user-42, or anything")
+    assert (named.status_code, json_of(named)["rendered"]) == (200, "Hello")

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from audit.models import AuditEntry, OutboxEvent
+from deployments.actions import promotion
 from prompts.actions import namespaces
 from prompts.content import content_of
 from prompts.models import Namespace, NamespacePolicy, Prompt, PromptVersion, Tag, TagMove
@@ -364,3 +365,15 @@ def test_a_stale_revision_of_a_tag_is_refused(as_bob: Client, ids: list[str]) ->
         assert (response.status_code, error_of(response)["code"]) == (412, "PRECONDITION_FAILED")
     assert json_of(as_bob.get("/prompts/support/production"))["number"] == 2
     assert as_bob.delete(path, If_Match=second["ETag"]).status_code == 204
+
+
+def test_staging_is_not_taken_from_another_author_where_approvals_are_required(
+    acme: Tenant, admin: Actor, alice: Actor, bob: Actor
+) -> None:
+    agents = namespaces.create_namespace("agents", name="Agents", required_approvals=1, by=admin)
+    prompt = factories.make_prompt(agents, by=alice)
+    hers, his = factories.make_version(prompt, by=alice), factories.make_version(prompt, by=bob)
+    promotion.set_tag(prompt, "staging", version=hers, by=alice)
+    with pytest.raises(promotion.StagingTaken):
+        promotion.set_tag(prompt, "staging", version=his, by=bob)
+    assert prompt.tags.get(name="staging").version == hers
