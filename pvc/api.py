@@ -5,6 +5,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
+from uuid import UUID
 
 from django.core import signing
 from django.db import DatabaseError, models
@@ -94,9 +95,10 @@ def _write_door_refusal(error: errors.DomainError, context: dict[str, Any]) -> N
     if owner is None or verb is None or error.refusal is not None:
         return
     if isinstance(error, errors.Forbidden | InvalidUsername):
-        target = next(iter(context["kwargs"].values()), "")
+        target, prompt_id = view.refused_target()
         by = getattr(view, "actor", None) or owner
-        unit.denied(verb, str(target), by=by, error=error, claimed=request.headers.get("X-User-Id"))
+        claimed = request.headers.get("X-User-Id")
+        unit.denied(verb, target, by=by, error=error, claimed=claimed, prompt_id=prompt_id)
 
 
 def _answer_framework_error(error: Exception) -> HttpResponseBase | None:
@@ -251,6 +253,10 @@ class ApiViewSet(ViewSet):
             self.allowance = count_anonymous(request._request)  # noqa: SLF001
             raise errors.Unauthorized("Send a valid API key: Authorization: Bearer pvc_...")
         return owner
+
+    def refused_target(self) -> tuple[str, UUID | None]:
+        """What the log says was aimed at when the door refused: the object, and the prompt it belongs to."""
+        return str(next(iter(self.kwargs.values()), "")), None
 
     def scope_asked(self) -> str:
         """The scope this call needs."""

@@ -11,13 +11,13 @@ from prompts.models.prompts import PromptRef
 from prompts.models.serving import TagQuerySet
 from prompts.names import PRODUCTION
 from prompts.serializers import TagMoveOut, TagOut, TagTarget, TagWithVersion
-from prompts.views.finding import prompt_of
-from pvc.api import ApiViewSet, Form
+from prompts.views.finding import PromptDoor, prompt_of
+from pvc.api import Form
 from pvc.errors import NotFound
 from pvc.schema import list_of, page_of
 
 
-class TagViewSet(ApiViewSet):
+class TagViewSet(PromptDoor):
     scopes = {
         "list": "prompts:read",
         "retrieve": "prompts:read",

@@ -4,8 +4,18 @@ from uuid import UUID
 
 from prompts.models import Prompt, PromptVersion
 from prompts.models.prompts import PromptRef
+from pvc.api import ApiViewSet
 from pvc.errors import NotFound
 from tenants.models import Actor
+
+
+class PromptDoor(ApiViewSet):
+    """A door on the prompt that its path names."""
+
+    def refused_target(self) -> tuple[str, UUID | None]:
+        ref = self.kwargs.get("ref")
+        known = Prompt.objects.visible_to(self.owner).named(ref).first() if ref and self.owner else None
+        return (str(known.pk), known.pk) if known else super().refused_target()
 
 
 def prompt_of(actor: Actor, ref: PromptRef) -> Prompt:

@@ -12,8 +12,8 @@ from prompts.models import Namespace, Prompt
 from prompts.models.prompts import PromptRef, with_latest
 from prompts.names import DEFAULT_NAMESPACE, check_prompt_name
 from prompts.serializers import NewPrompt, PromptChanges, PromptOut
-from prompts.views.finding import prompt_of
-from pvc.api import ApiViewSet, Form, without_read_only
+from prompts.views.finding import PromptDoor, prompt_of
+from pvc.api import Form, without_read_only
 from pvc.errors import Invalid
 from pvc.schema import page_of
 
@@ -25,7 +25,7 @@ _FILTERS = [
 ]
 
 
-class PromptViewSet(ApiViewSet):
+class PromptViewSet(PromptDoor):
     scopes = {
         "list": "prompts:read",
         "retrieve": "prompts:read",

@@ -288,6 +288,15 @@ def test_a_prompts_log_shows_the_refusals_too(as_admin: Client, guarded: Prompt)
     assert (shown["verb"], shown["template_id"]) == ("tag.moved.denied", str(guarded.pk))
 
 
+def test_a_refusal_at_the_door_shows_in_its_prompts_log(acme: Tenant, alice: Actor, namespace: Namespace) -> None:
+    prompt = factories.make_prompt(namespace, slug="support", by=alice)
+    version = prompt.versions.get()
+    refused = factories.client_of(alice).post("/prompts/support/tags/production", {"versionId": str(version.pk)})
+    assert refused.status_code == 403
+    last = AuditEntry.objects.filter(tenant_id=acme.pk).latest("seq")
+    assert (last.verb, last.target, last.prompt_id) == ("tag.moved.denied", str(prompt.pk), prompt.pk)
+
+
 def test_what_the_database_refuses_is_written_down_too(acme: Tenant, alice: Actor, namespace: Namespace) -> None:
     @verb(refused="tag.moved")
     def claim_a_taken_slug(prompt: Prompt, *, by: Actor) -> None:
