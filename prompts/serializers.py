@@ -76,14 +76,14 @@ class NewVersion(Form):
 
 
 class TagTarget(Form):
-    versionId = Id()  # noqa: N815 — the wire's name
+    versionId = Id()
     reason = Text(max_length=1000, required=False, allow_null=True, allow_blank=True)
 
 
 # ----------------------------------------------------------------------------- out
 class LatestVersion(RowSerializer[PromptVersion]):
     status = serializers.CharField(read_only=True)
-    createdAt = Moment(source="created_at", read_only=True)  # noqa: N815
+    createdAt = Moment(source="created_at", read_only=True)
 
     class Meta:
         model = PromptVersion
@@ -91,7 +91,7 @@ class LatestVersion(RowSerializer[PromptVersion]):
 
 
 class PromptOut(RowSerializer[Prompt]):
-    projectId = serializers.UUIDField(source="tenant_id", read_only=True)  # noqa: N815
+    projectId = serializers.UUIDField(source="tenant_id", read_only=True)
     namespace = serializers.CharField(source="namespace.slug", read_only=True)
     name = serializers.CharField(source="slug", read_only=True)
     description = serializers.SerializerMethodField()
@@ -99,9 +99,9 @@ class PromptOut(RowSerializer[Prompt]):
     variables = serializers.DictField(source="head.variables", read_only=True)
     config = serializers.DictField(source="head.config", read_only=True)
     archived = serializers.BooleanField(source="is_archived", read_only=True)
-    createdAt = Moment(source="created_at", read_only=True)  # noqa: N815
-    updatedAt = Moment(source="updated_at", read_only=True)  # noqa: N815
-    latestVersion = LatestVersion(source="latest", read_only=True, allow_null=True)  # noqa: N815
+    createdAt = Moment(source="created_at", read_only=True)
+    updatedAt = Moment(source="updated_at", read_only=True)
+    latestVersion = LatestVersion(source="latest", read_only=True, allow_null=True)
 
     class Meta:
         model = Prompt
@@ -127,10 +127,10 @@ class PromptOut(RowSerializer[Prompt]):
 
 
 class VersionOut(RowSerializer[PromptVersion]):
-    promptId = serializers.UUIDField(source="prompt_id", read_only=True)  # noqa: N815
+    promptId = serializers.UUIDField(source="prompt_id", read_only=True)
     content = Body(read_only=True)
     template = Body(source="content", read_only=True)
-    createdAt = Moment(source="created_at", read_only=True)  # noqa: N815
+    createdAt = Moment(source="created_at", read_only=True)
     status = serializers.CharField(read_only=True)
     tags = serializers.ListField(source="tag_names", child=serializers.CharField(), read_only=True)
 
@@ -155,11 +155,11 @@ class VersionOut(RowSerializer[PromptVersion]):
 
 
 class TagOut(RowSerializer[Tag]):
-    projectId = serializers.UUIDField(source="tenant_id", read_only=True)  # noqa: N815
-    promptId = serializers.UUIDField(source="prompt_id", read_only=True)  # noqa: N815
-    versionId = serializers.UUIDField(source="version_id", read_only=True)  # noqa: N815
-    createdAt = Moment(source="created_at", read_only=True)  # noqa: N815
-    updatedAt = Moment(source="updated_at", read_only=True)  # noqa: N815
+    projectId = serializers.UUIDField(source="tenant_id", read_only=True)
+    promptId = serializers.UUIDField(source="prompt_id", read_only=True)
+    versionId = serializers.UUIDField(source="version_id", read_only=True)
+    createdAt = Moment(source="created_at", read_only=True)
+    updatedAt = Moment(source="updated_at", read_only=True)
 
     class Meta:
         model = Tag
@@ -174,10 +174,10 @@ class TagWithVersion(TagOut):
 
 
 class TagMoveOut(RowSerializer[TagMove]):
-    fromVersionId = serializers.UUIDField(source="old_id", read_only=True, allow_null=True)  # noqa: N815
-    fromNumber = serializers.IntegerField(source="old.number", default=None, read_only=True)  # noqa: N815
-    toVersionId = serializers.UUIDField(source="new_id", read_only=True, allow_null=True)  # noqa: N815
-    toNumber = serializers.IntegerField(source="new.number", default=None, read_only=True)  # noqa: N815
+    fromVersionId = serializers.UUIDField(source="old_id", read_only=True, allow_null=True)
+    fromNumber = serializers.IntegerField(source="old.number", default=None, read_only=True)
+    toVersionId = serializers.UUIDField(source="new_id", read_only=True, allow_null=True)
+    toNumber = serializers.IntegerField(source="new.number", default=None, read_only=True)
     by = serializers.CharField(source="moved_by.username", default=None, read_only=True)
     at = Moment(read_only=True)
 

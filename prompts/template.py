@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
+from prompts.content import ROLES
 from prompts.sandbox.budget import RenderLimit
 from prompts.sandbox.environment import RenderFailed, Run, compile_checked, environment_for
 from prompts.sandbox.programs import Part, Program, Programs
@@ -33,7 +34,6 @@ __all__ = [
 Message = Mapping[str, Any]
 Body = str | Sequence[Message]
 MESSAGES = 1_000
-ROLES = frozenset({"system", "user", "assistant", "tool"})
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from django.core import signing
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -381,10 +382,10 @@ def _fingerprint(request: Request) -> bytes:
 
 
 def _unsigned(signer: signing.Signer, cursor: str, model: type[models.Model], column: str) -> Any:
+    field: models.Field[Any, Any] = model._meta.get_field(column)  # type: ignore[assignment]  # noqa: SLF001 — a column, no relation
     try:
-        field: models.Field[Any, Any] = model._meta.get_field(column)  # type: ignore[assignment]  # noqa: SLF001 — a column, no relation
         return field.to_python(signer.unsign_object(cursor))
-    except Exception as error:
+    except (signing.BadSignature, ValidationError, ValueError) as error:
         raise InvalidCursor("This cursor is not one of this list. Start again without it.") from error
 
 

@@ -32,13 +32,13 @@ class ErrorAnswer(serializers.Serializer[Any]):
     """Every refusal."""
 
     error = ErrorDetail()
-    requestId = serializers.CharField(allow_null=True)  # noqa: N815
+    requestId = serializers.CharField(allow_null=True)
     timestamp = serializers.DateTimeField()
 
 
 class PageMeta(serializers.Serializer[Any]):
     limit = serializers.IntegerField()
-    nextCursor = serializers.CharField(required=False)  # noqa: N815
+    nextCursor = serializers.CharField(required=False)
 
 
 @lru_cache

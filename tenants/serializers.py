@@ -10,17 +10,17 @@ from tenants.scopes import SCOPES
 class NewApiKey(Form):
     name = Text(max_length=100)
     scopes = serializers.ListField(child=Text(max_length=40), min_length=1, max_length=len(SCOPES))
-    expiresAt = serializers.DateTimeField(required=False, allow_null=True)  # noqa: N815 — the wire's name
+    expiresAt = serializers.DateTimeField(required=False, allow_null=True)
 
 
 class ApiKeyOut(RowSerializer[ApiKey]):
-    projectId = serializers.UUIDField(source="tenant_id", read_only=True)  # noqa: N815
-    keyId = serializers.CharField(source="key_id", read_only=True)  # noqa: N815
+    projectId = serializers.UUIDField(source="tenant_id", read_only=True)
+    keyId = serializers.CharField(source="key_id", read_only=True)
     owner = serializers.CharField(source="owner.username", read_only=True)
-    expiresAt = Moment(source="expires_at", read_only=True)  # noqa: N815
-    revokedAt = Moment(source="revoked_at", read_only=True)  # noqa: N815
-    lastUsedAt = Moment(source="last_used_at", read_only=True)  # noqa: N815
-    createdAt = Moment(source="created_at", read_only=True)  # noqa: N815
+    expiresAt = Moment(source="expires_at", read_only=True)
+    revokedAt = Moment(source="revoked_at", read_only=True)
+    lastUsedAt = Moment(source="last_used_at", read_only=True)
+    createdAt = Moment(source="created_at", read_only=True)
 
     class Meta:
         model = ApiKey

@@ -34,14 +34,14 @@ class RenderForm(Form):
 
 class RenderingOut(serializers.Serializer[Any]):
     version = serializers.IntegerField()
-    versionId = serializers.UUIDField()  # noqa: N815 — the wire's names
+    versionId = serializers.UUIDField()
     content = serializers.JSONField()
     rendered = serializers.CharField()
     messages = serializers.ListField(child=serializers.DictField(), required=False)
-    variablesUsed = serializers.ListField(child=serializers.CharField())  # noqa: N815
-    missingVariables = serializers.ListField(child=serializers.CharField())  # noqa: N815
-    unusedVariables = serializers.ListField(child=serializers.CharField())  # noqa: N815
-    tokenCount = serializers.IntegerField(help_text="An estimate.")  # noqa: N815
+    variablesUsed = serializers.ListField(child=serializers.CharField())
+    missingVariables = serializers.ListField(child=serializers.CharField())
+    unusedVariables = serializers.ListField(child=serializers.CharField())
+    tokenCount = serializers.IntegerField(help_text="An estimate.")
     metadata = serializers.DictField()
 
 

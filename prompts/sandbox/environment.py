@@ -93,25 +93,25 @@ class Guard(NodeTransformer):
 
     capturing = 0
 
-    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+    def visit_For(self, node: nodes.For) -> nodes.Node:
         size = sum(1 for part in (*node.body, node.test) if part for _ in part.find_all(nodes.Node))
         self.generic_visit(node)
         cost = nodes.Const(1 + size // NODES_IN_A_STEP, lineno=node.lineno)
         node.iter = guarded("a loop", node.iter, [cost])
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:
         self.generic_visit(node)
         return guarded("a concatenation", node.nodes[0], node.nodes[1:])
 
-    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:
         if len(node.ops) == 1 and is_cheap(node):
             return self.generic_visit(node)
         self.generic_visit(node)
         rest = [part for operand in node.ops for part in (nodes.Const(operand.op, lineno=node.lineno), operand.expr)]
         return guarded("a comparison", node.expr, rest)
 
-    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
         self.generic_visit(node)
         if not isinstance(node.arg, nodes.Slice):
             return node
@@ -119,7 +119,7 @@ class Guard(NodeTransformer):
         nothing = nodes.Const(None, lineno=node.lineno)
         return guarded("a slice", node.node, [nothing if bound is None else bound for bound in bounds])
 
-    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:
         self.generic_visit(node)
         if isinstance(node.node, nodes.Getattr):
             return guarded(f".{node.node.attr}", node.node.node, node.args, node.kwargs)
@@ -128,7 +128,7 @@ class Guard(NodeTransformer):
             return guarded("a range", node.args[0], node.args[1:])
         return guarded("a namespace", nodes.Const(None, lineno=node.lineno), node.args, node.kwargs)
 
-    def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:  # noqa: N802
+    def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:
         self.generic_visit(node)
         if node.expr2 is None:
             node.expr2 = guarded("nothing", nodes.Const(None, lineno=node.lineno))
@@ -140,25 +140,25 @@ class Guard(NodeTransformer):
         self.generic_visit(node)
         return guarded("a container", node)
 
-    visit_List = container  # noqa: N815
-    visit_Dict = container  # noqa: N815
+    visit_List = container
+    visit_Dict = container
 
-    def visit_Pair(self, node: nodes.Pair) -> nodes.Node:  # noqa: N802
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Node:
         self.generic_visit(node)
         if not isinstance(node.key, nodes.Const):
             node.key = guarded("a key", node.key)
         return node
 
-    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:
         return self.container(node) if node.ctx == "load" else node
 
-    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:  # noqa: N802
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:
         self.capturing += 1
         self.generic_visit(node)
         self.capturing -= 1
         return node
 
-    def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:
         self.generic_visit(node)
         if self.capturing:
             node.nodes = [guarded("a capture", literal(child)) for child in node.nodes]
