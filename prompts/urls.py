@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from prompts.views.diff import DiffViewSet
 from prompts.views.prompts import PromptViewSet
 from prompts.views.versions import VersionViewSet
 
@@ -20,5 +21,6 @@ urlpatterns = [
         VersionViewSet.as_view({"get": "usage"}),
         name="version-usage",
     ),
+    path("prompts/<ref:ref>/diff", DiffViewSet.as_view({"get": "compare"}), name="diff"),
     path("prompts/<ref:ref>/production", VersionViewSet.as_view({"get": "production"}), name="production-version"),
 ]

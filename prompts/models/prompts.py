@@ -209,6 +209,11 @@ class PromptVersion(models.Model):
         return parsed(self.type, self.body)
 
     @property
+    def served(self) -> Content:
+        """Everything of it that is served."""
+        return Content(self.type, self.body, self.variables, self.config)
+
+    @property
     def tag_names(self) -> list[str]:
         return sorted(tag.name for tag in self.tags.all())
 
