@@ -19,12 +19,12 @@ WordKind = Literal["equal", "removed", "added"]
 #: Two lines are one line changed if at least this share of their words is the same.
 ALIKE: Final = 0.5
 #: Steps for the lines of two texts and, apart from them, for the words inside.
-LINE_STEPS: Final = 400_000
-WORD_STEPS: Final = 300_000
+LINE_STEPS: Final = 250_000
+WORD_STEPS: Final = 250_000
 
 #: A word or sign, and the white space after it. An expression or tag of the template is one word; its length is
 #: bounded, so that finding it takes linear time.
-WORD: Final = re.compile(r"(\{\{[^{}\n]{0,200}\}\}|\{%[^{}%\n]{0,200}%\}|\w+(?:['’]\w+)*|[^\w\s]|^(?=\s))(\s*)")
+WORD: Final = re.compile(r"(\{\{[^{}\n]{0,200}\}\}|\{%[^{}%\n]{0,200}%\}|\w+(?:['\u2019]\w+)*|[^\w\s]|^(?=\s))(\s*)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def _matches(old: Sequence[Hashable], new: Sequence[Hashable], effort: Effort) -
 
 def _walk(a: list[int], b: list[int], effort: Effort) -> tuple[list[tuple[int, int]], tuple[int, int]]:
     """The matches on the furthest path with at most EDITS edits, and where it ends."""
+    width, height = len(a), len(b)
     furthest = {1: 0}
     trail: list[dict[int, int]] = []
     for edits in range(EDITS + 1):
@@ -110,22 +111,26 @@ def _walk(a: list[int], b: list[int], effort: Effort) -> tuple[list[tuple[int, i
             break
         trail.append(dict(furthest))
         for diagonal in range(-edits, edits + 1, 2):
-            down = diagonal == -edits or (
-                diagonal != edits and furthest.get(diagonal - 1, -1) < furthest.get(diagonal + 1, -1)
-            )
-            x = furthest[diagonal + 1] if down else furthest[diagonal - 1] + 1
+            x = furthest[diagonal + 1] if _goes_down(furthest, diagonal, edits) else furthest[diagonal - 1] + 1
             y = x - diagonal
-            if not (0 <= x <= len(a) and 0 <= y <= len(b)):
+            if not (0 <= x <= width and 0 <= y <= height):
                 furthest[diagonal] = OUTSIDE
                 continue
-            while x < len(a) and y < len(b) and a[x] == b[y]:
+            while x < width and y < height and a[x] == b[y]:
                 x, y = x + 1, y + 1
             furthest[diagonal] = x
-            if x == len(a) and y == len(b):
+            if x == width and y == height:
                 return _steps_back(trail, diagonal, x), (x, y)
     best = max(furthest, key=lambda diagonal: 2 * furthest[diagonal] - diagonal)
     x = max(furthest[best], 0)
     return _steps_back(trail, best, x), (x, x - best)
+
+
+def _goes_down(furthest: dict[int, int], diagonal: int, edits: int) -> bool:
+    """Whether a diagonal is reached from the one above it, by an added item, and not by a removed one."""
+    if diagonal == -edits:
+        return True
+    return diagonal != edits and furthest[diagonal - 1] < furthest[diagonal + 1]
 
 
 def _steps_back(trail: list[dict[int, int]], diagonal: int, x: int) -> list[tuple[int, int]]:
@@ -133,7 +138,7 @@ def _steps_back(trail: list[dict[int, int]], diagonal: int, x: int) -> list[tupl
     matches: list[tuple[int, int]] = []
     for edits in range(len(trail) - 1, -1, -1):
         before = trail[edits]
-        down = diagonal == -edits or (diagonal != edits and before.get(diagonal - 1, -1) < before.get(diagonal + 1, -1))
+        down = _goes_down(before, diagonal, edits)
         previous = diagonal + 1 if down else diagonal - 1
         start = before[previous] if down else before[previous] + 1
         while x > start:

@@ -1,30 +1,33 @@
 """How much a change of a prompt matters, by rules that name their reasons. Advice to a reviewer, not a gate. Pure.
 
-Both texts are read as sentences of words that mean something (`tokens`). Sentences that stand on both sides do not
-count, wherever they stand. The others are paired by likeness, and each rule (`rules`) looks at what is left.
+Both texts are read as sentences of words that mean something (`tokens`, `lexicon`). Sentences that stand on both
+sides do not count, wherever they stand; the others are paired by likeness (`sentences`). What is asked of the model is
+compared over all of them (`demands`), and other rules look at one at a time (`rules`) or at the whole (`whole`).
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from prompts.content import Content
-from prompts.diff import WORD, Diff, transcript, transcript_lines
-from prompts.impact import rules
-from prompts.impact.rules import Hunk, Reason, Sentence, Tokens
-from prompts.impact.tokens import Token, tokens
-from prompts.sequences import Effort, alike_in_order, blocks
+from prompts.diff import Diff, transcript_lines
+from prompts.impact import demands, rules, whole
+from prompts.impact.reasons import Reason
+from prompts.impact.sentences import changed_sentences
+from prompts.impact.tokens import tokens
+from prompts.sequences import Effort
+
+__all__ = ["Impact", "Reason", "assess"]
 
 Level = Literal["none", "minor", "major"]
 
 MAJOR_FROM: Final = 0.5
 MOST_REASONS: Final = 50
-#: Two sentences are one sentence changed if at least this share of their words is the same.
-ALIKE: Final = 0.45
-STEPS: Final = 300_000
-#: More pairs of sentences than this are not looked at in every order.
-MOST_PAIRS: Final = 10_000
+#: What is read of either text: more tokens in changed lines than these are called a large change, and left at that.
+MOST_TOKENS: Final = 4_000
+STEPS: Final = 200_000
+#: How far around a changed line its sentence is looked for.
+LINES_AROUND: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,136 +41,63 @@ class Impact:
 
 def assess(old: Content, new: Content, diff: Diff) -> Impact:
     """What a reviewer should know of a change; `diff` is what `prompts.diff.compare` says of the two."""
-    effort = Effort(STEPS)
-    before, after = _tokens(old), _tokens(new)
-    reasons = [
-        *rules.variables(before, after, diff.variables),
-        *rules.config(diff.config),
-        *rules.whole_text(before, after),
-        *_of_sentences(before, after, effort),
-    ]
-    if not reasons and _words(old) != _words(new):
-        reasons = [rules.wording()]
-    return _impact(reasons)
+    before, after = transcript_lines(old), transcript_lines(new)
+    texts = "\n".join(before[0]), "\n".join(after[0])
+    reasons = [*whole.variables(*texts, diff.variables), *whole.config(diff.config)]
+    if _is_reworded(*texts):
+        reasons += [*whole.language(*texts), *whole.size(*texts), *_of_sentences(before, after, diff)]
+        reasons = reasons or [Reason("wording", "Only signs, capitals or the order changed.", None, 0.05)]
+    return _weighed(reasons)
 
 
-def _impact(reasons: list[Reason]) -> Impact:
-    heavy = sorted(set(reasons), key=lambda reason: (-reason.weight, reason.line or 0, reason.rule))[:MOST_REASONS]
-    calm = 1.0
-    for reason in heavy:
-        calm *= 1 - reason.weight
-    score = round(1 - calm, 2)
+def _weighed(reasons: Sequence[Reason]) -> Impact:
+    """One score out of all, as if each were a chance of harm that has nothing to do with the others."""
+    heavy = sorted(set(reasons), key=lambda reason: (-reason.weight, reason.line or 0, reason.rule, reason.message))
     if not heavy:
         return Impact(0.0, "none", ())
+    harmless = 1.0
+    for reason in heavy:
+        harmless *= 1 - reason.weight
+    shown = tuple(heavy[:MOST_REASONS])
     if heavy[0].weight < MAJOR_FROM:
-        return Impact(min(score, MAJOR_FROM - 0.01), "minor", tuple(heavy))
-    return Impact(score, "major", tuple(heavy))
+        return Impact(min(round(1 - harmless, 2), MAJOR_FROM - 0.01), "minor", shown)
+    return Impact(round(1 - harmless, 2), "major", shown)
 
 
-def _tokens(content: Content) -> tuple[Token, ...]:
-    lines, headings = transcript_lines(content)
-    return tuple(tokens(lines, headings))
+def _is_reworded(old: str, new: str) -> bool:
+    """Whether anything but white space differs."""
+    return "".join(old.split()) != "".join(new.split())
 
 
-def _words(content: Content) -> list[str]:
-    """The words and signs as they are written, for white space does not count."""
-    return ["".join(word.split()) for word, _ in WORD.findall(transcript(content))]
-
-
-# ----------------------------------------------------------------------------- sentences and their counterparts
-def _of_sentences(before: Sequence[Token], after: Sequence[Token], effort: Effort) -> Iterator[Reason]:
-    old, new = _cut(before, after, effort)
-    old, new = _not_common(old, new)
-    is_reworded = False
-    for sentence in _paired(old, new, effort):
-        found = [reason for rule in rules.OF_SENTENCES for reason in rule(sentence)]
+def _of_sentences(
+    old: tuple[list[str], frozenset[int]], new: tuple[list[str], frozenset[int]], diff: Diff
+) -> Iterator[Reason]:
+    shown = _shown_lines(diff)
+    before, after = (
+        tokens(lines, roles, near, MOST_TOKENS) for (lines, roles), near in zip((old, new), shown, strict=True)
+    )
+    if max(len(before), len(after)) == MOST_TOKENS:
+        yield Reason("size", "More changed than can be told sentence by sentence.", None, 0.6)
+    changed = changed_sentences(before, after, Effort(STEPS))
+    for sentence, found in zip(changed, demands.polarity(changed), strict=True):
+        found += [reason for rule in rules.OF_SENTENCES for reason in rule(sentence)]
         yield from found or [rules.reworded(sentence)]
 
 
-def _cut(old: Sequence[Token], new: Sequence[Token], effort: Effort) -> tuple[list[Tokens], list[Tokens]]:
-    """Both texts cut into sentences. Where one begins on one side, it does on the other, so that a text that was
-    only set in other lines is cut alike."""
-    begins = {index for index, token in enumerate(old) if token.begins}
-    new_begins = {index for index, token in enumerate(new) if token.begins}
-    shared = [block for block in blocks([t.means for t in old], [t.means for t in new], effort) if block.same]
-    for block in shared:
-        shift = block.new_start - block.old_start
-        for index in range(block.old_start + 1, block.old_end):
-            if index in begins or index + shift in new_begins:
-                begins.add(index)
-                new_begins.add(index + shift)
-    return _slices(old, begins), _slices(new, new_begins)
-
-
-def _slices(items: Sequence[Token], begins: set[int]) -> list[Tokens]:
-    edges = sorted(begins | {0, len(items)})
-    return [items[start:end] for start, end in zip(edges, edges[1:], strict=False)]
-
-
-def _key(sentence: Tokens) -> tuple[str, ...]:
-    return tuple(token.means for token in sentence if token.means[0].isalnum() or token.means[0] in "‹{")
-
-
-def _not_common(old: list[Tokens], new: list[Tokens]) -> tuple[list[Tokens], list[Tokens]]:
-    """The sentences that do not stand on both sides, in any order."""
-    common = Counter(map(_key, old)) & Counter(map(_key, new))
-    return _left(old, Counter(common)), _left(new, Counter(common))
-
-
-def _left(sentences: list[Tokens], common: Counter[tuple[str, ...]]) -> list[Tokens]:
-    left = []
-    for sentence in sentences:
-        key = _key(sentence)
-        if common[key]:
-            common[key] -= 1
-        elif key:
-            left.append(sentence)
-    return left
-
-
-def _paired(old: list[Tokens], new: list[Tokens], effort: Effort) -> Iterator[Sentence]:
-    """Sentences with what they became: in order first, then in any order, then alone."""
-    bags = [Counter(_key(sentence)) for sentence in old], [Counter(_key(sentence)) for sentence in new]
-    pairs = alike_in_order(*bags, _likeness, effort)
-    if len(old) == len(new) == 1:
-        pairs = [(0, 0)]
-    pairs += _in_any_order(bags, pairs)
-    taken = {x for x, _ in pairs}, {y for _, y in pairs}
-    for x, y in pairs:
-        yield Sentence(old[x], new[y], tuple(_hunks(old[x], new[y], effort)))
-    for x, sentence in enumerate(old):
-        if x not in taken[0]:
-            yield Sentence(sentence, (), (Hunk(sentence, ()),))
-    for y, sentence in enumerate(new):
-        if y not in taken[1]:
-            yield Sentence((), sentence, (Hunk((), sentence),))
-
-
-def _in_any_order(
-    bags: tuple[list[Counter[str]], list[Counter[str]]], taken: list[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """The likest of those that are left, each with the one most like it."""
-    old = [x for x in range(len(bags[0])) if x not in {first for first, _ in taken}]
-    new = [y for y in range(len(bags[1])) if y not in {second for _, second in taken}]
-    if len(old) * len(new) > MOST_PAIRS:
-        return []
-    likest = sorted(
-        ((_likeness(bags[0][x], bags[1][y]), x, y) for x in old for y in new), key=lambda each: (-each[0], each[1:])
-    )
-    found: list[tuple[int, int]] = []
-    for likeness, x, y in likest:
-        if likeness and all(x != first and y != second for first, second in found):
-            found.append((x, y))
-    return found
-
-
-def _likeness(one: Counter[str], other: Counter[str]) -> float:
-    total = one.total() + other.total()
-    share = 2 * (one & other).total() / total if total else 1.0
-    return share if share >= ALIKE else 0.0
-
-
-def _hunks(old: Tokens, new: Tokens, effort: Effort) -> Iterator[Hunk]:
-    for block in blocks([token.means for token in old], [token.means for token in new], effort):
-        if not block.same:
-            yield Hunk(old[block.old_start : block.old_end], new[block.new_start : block.new_end])
+def _shown_lines(diff: Diff) -> tuple[set[int], set[int]]:
+    """The indexes of changed lines on both sides, and of the unchanged ones around that end or begin their sentence."""
+    before: set[int] = set()
+    after: set[int] = set()
+    for section in diff.sections:
+        start, end, new_start = section.line_start, section.line_end, section.new_line_start
+        if section.type != "unchanged":
+            before |= set(range((start or 1) - 1, end or 0))
+            after |= set(range((new_start or 1) - 1, section.new_line_end or 0))
+        elif start and end and new_start:
+            around = {
+                *range(start - 1, min(end, start - 1 + LINES_AROUND)),
+                *range(max(start - 1, end - LINES_AROUND), end),
+            }
+            before |= around
+            after |= {line - start + new_start for line in around}
+    return before, after

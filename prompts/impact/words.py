@@ -5,7 +5,8 @@ from typing import Final
 
 from prompts.impact import lexicon
 
-_GROUPS: Final = {word: number for number, group in enumerate(lexicon.SYNONYMS) for word in group}
+#: What is longer is no word that somebody mistyped.
+_LONGEST: Final = 40
 _SPELLINGS: Final = (("ise", "ize"), ("isa", "iza"), ("ising", "izing"), ("our", "or"), ("yse", "yze"), ("lled", "led"))
 
 
@@ -24,7 +25,7 @@ def is_same_word(one: str, other: str) -> bool:
     if is_opposite(one, other):
         return False
     first, second = stem(one), stem(other)
-    if first == second or _GROUPS.get(first, -1) == _GROUPS.get(second, -2):
+    if first == second or any(first in group and second in group for group in _GROUPS):
         return True
     return _is_typing_error(one.replace("-", ""), other.replace("-", ""))
 
@@ -46,13 +47,14 @@ _ENDINGS: Final = (
     ("ily", "y"), ("ely", "e"), ("ing", ""), ("ers", "er"), ("est", ""), ("ed", ""), ("es", "e"), ("ly", ""),
     ("s", ""),
 )  # fmt: skip
+_GROUPS: Final = [frozenset(map(stem, group)) for group in lexicon.SYNONYMS]
 _STEMMED_OPPOSITES: Final = frozenset(frozenset(map(stem, pair)) for pair in lexicon.OPPOSITES)
 
 
 def _is_typing_error(one: str, other: str) -> bool:
     """One letter wrong, missing, too many or two exchanged; in long words, two such."""
     longer = max(len(one), len(other))
-    if longer < 4 or not (one.isalpha() and other.isalpha()):
+    if not 4 <= longer <= _LONGEST or not (one.isalpha() and other.isalpha()):
         return one == other
     return _distance(one, other) <= (1 if longer < 8 else 2)
 

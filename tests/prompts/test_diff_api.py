@@ -1,6 +1,6 @@
 """GET /prompts/{ref}/diff."""
 
-from tests.factories import Client, error_of, json_of
+from tests.factories import Client, json_of
 
 
 def test_two_versions_are_compared_by_number_and_by_id(as_admin: Client) -> None:
