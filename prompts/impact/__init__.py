@@ -78,10 +78,11 @@ def _of_sentences(
     )
     if max(len(before), len(after)) == MOST_TOKENS:
         yield Reason("size", "More changed than can be told sentence by sentence.", None, 0.6)
+    texts = "\n".join(old[0]), "\n".join(new[0])
     changed = changed_sentences(before, after, Effort(STEPS))
-    for sentence, found in zip(changed, demands.polarity(changed), strict=True):
-        found += [reason for rule in rules.OF_SENTENCES for reason in rule(sentence)]
-        yield from found or [rules.reworded(sentence)]
+    for sentence, asked in zip(changed, demands.polarity(changed), strict=True):
+        others = [reason for rule in rules.OF_SENTENCES for reason in rule(sentence)]
+        yield from [*asked, *others, *rules.names(sentence, *texts)] or [rules.reworded(sentence)]
 
 
 def _shown_lines(diff: Diff) -> tuple[set[int], set[int]]:

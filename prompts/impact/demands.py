@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from prompts.impact import lexicon
 from prompts.impact.lexicon import EXCEPT, MAY, MUST, NOT, ONLY, SHOULD, words
-from prompts.impact.reasons import Reason
+from prompts.impact.reasons import Reason, Rule
 from prompts.impact.sentences import Hunk, Sentence, Tokens, is_substance, said, words_after
 from prompts.impact.tokens import Token
 from prompts.impact.words import is_opposite, is_same_word, stem
@@ -97,7 +97,7 @@ def _turned(sentence: Sentence, demands: list[Demand]) -> Iterator[Reason]:
         return  # "do not be rude" is "be polite"
     if turned:
         marker, verb = turned[0].marker, "is gone from" if turned[0].is_gone else "is new in"
-        rule = _rule(sentence) if marker.means == ONLY else "polarity"
+        rule: Rule = _rule(sentence) if marker.means == ONLY else "polarity"
         yield Reason(rule, f"{said([marker])} {verb} {said(sentence.new)}.", sentence.line, 0.9)
     for one, other in opposites:
         yield Reason("polarity", f"{said([one])} became {said([other])}.", other.line, 0.8)
@@ -117,7 +117,7 @@ def _cancel_out(turned: list[Demand], opposites: list[tuple[Token, Token]]) -> b
     return len(others) == len(turned) and all(demand.marker.means == NOT for demand in turned)
 
 
-def _rule(sentence: Sentence) -> str:
+def _rule(sentence: Sentence) -> Rule:
     """A demand on what to hand back is one on the format."""
     is_output = any(token.means in _OUTPUT for token in (*sentence.old[:2], *sentence.new[:2]))
     return "format" if is_output else "polarity"

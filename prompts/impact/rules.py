@@ -149,24 +149,32 @@ _TOOL_WORDS: Final = words("tool tools function functions call calls api apis in
 _KEYS: Final = words("key keys field fields json return output column columns label property schema")
 
 
-def names(sentence: Sentence) -> Iterator[Reason]:
-    """Names that programs read: keys of an object, tools, labels in quotes, words in capitals to be answered with."""
-    gone, come = _names(sentence.gone), _names(sentence.come)
+def names(sentence: Sentence, old_text: str, new_text: str) -> Iterator[Reason]:
+    """Names that programs read: keys of an object, tools, labels in quotes.
+
+    One that only came or went counts if the other text, as a whole, does not have it.
+    """
+    gone, come = ({token.means for token in side if token.is_name} for side in (sentence.gone, sentence.come))
     gone, come = gone - come, come - gone
-    if not (gone or come) or (sentence.is_example and not sentence.is_changed):
+    if not (gone and come):
+        gone = {name for name in gone if not _stands_in(name, new_text)}
+        come = {name for name in come if not _stands_in(name, old_text)}
+    if not (gone or come):
         return
     is_tool = sentence.words & _TOOL_WORDS and not sentence.words & _KEYS
     change = [f"{', '.join(sorted(each))} {what}" for each, what in ((gone, "went"), (come, "came")) if each]
     yield Reason("tool" if is_tool else "format", f"{' and '.join(change)}.", sentence.line, 0.7)
 
 
-def _names(tokens: Tokens) -> set[str]:
-    return {token.means for token in tokens if token.is_name}
+def _stands_in(name: str, text: str) -> bool:
+    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def sentinels(sentence: Sentence) -> Iterator[Reason]:
     """Words in capitals, in the place of others in capitals: what is answered word by word."""
-    for hunk in sentence.hunks if sentence.is_changed else ():
+    if not sentence.is_changed or all(map(_is_loud, filter(is_substance, sentence.new))):
+        return  # a heading
+    for hunk in sentence.hunks:
         old, new = ({each.written for each in side if _is_loud(each)} for side in (hunk.old, hunk.new))
         if old - new and new - old:
             yield Reason("format", f"{', '.join(sorted(old))} became {', '.join(sorted(new))}.", sentence.line, 0.6)
@@ -286,7 +294,6 @@ OF_SENTENCES: Final = (
     role,
     audience,
     tone,
-    names,
     sentinels,
     answer_format,
     language,

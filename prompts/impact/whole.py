@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from prompts.diff import Entry
 from prompts.impact.lexicon import words
-from prompts.impact.reasons import Reason
+from prompts.impact.reasons import Reason, Rule
 
 _NAME: Final = re.compile(r"[A-Za-z]\w*")
 _CODE: Final = re.compile(r"\{\{[^{}\n]{0,200}\}\}|\{%[^{}%\n]{0,200}%\}|^\[placeholder: .*\]$", re.MULTILINE)
@@ -78,7 +78,7 @@ def config(entries: Sequence[Entry]) -> Iterator[Reason]:
         yield Reason(_rule(path[0], entry), f"{'.'.join(path)}: {_change(entry)}.", None, 0.6 if is_heard else 0.2)
 
 
-def _rule(name: str, entry: Entry) -> str:
+def _rule(name: str, entry: Entry) -> Rule:
     if all(isinstance(value, int | float) for value in (entry.value, entry.old_value)):
         return "number"
     return "tool" if "tool" in name or "function" in name else "format" if "format" in name else "config"

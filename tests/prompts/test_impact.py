@@ -13,7 +13,13 @@ from prompts.diff import compare
 from prompts.impact import Impact, assess
 from tests.prompts import hard_texts
 
-TABLE: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "impact_pairs.yaml").read_text())
+
+def pairs(name: str) -> list[dict[str, Any]]:
+    """A table of pairs: before, after, and the level that a reviewer gave the change."""
+    return list(yaml.safe_load((Path(__file__).parent / f"impact_{name}.yaml").read_text()))
+
+
+TABLE, UNSEEN, TURNED = pairs("pairs"), pairs("unseen"), pairs("flips")
 
 
 def content(side: dict[str, Any]) -> Content:
@@ -38,6 +44,18 @@ def test_the_table_has_eighty_pairs_of_all_levels() -> None:
     levels = [pair["level"] for pair in TABLE]
     assert len(levels) == len({pair["id"] for pair in TABLE}) == 80
     assert min(levels.count("none"), levels.count("minor"), levels.count("major")) >= 10
+
+
+def test_of_pairs_that_the_rules_were_not_written_for_95_percent_get_their_level() -> None:
+    wrong = [
+        pair["id"] for pair in UNSEEN if impact(content(pair["before"]), content(pair["after"])).level != pair["level"]
+    ]
+    assert len(wrong) <= 0.05 * len(UNSEEN), wrong
+
+
+@pytest.mark.parametrize("pair", TURNED, ids=[pair["id"] for pair in TURNED])
+def test_a_demand_that_was_turned_round_is_major(pair: dict[str, Any]) -> None:
+    assert impact(content(pair["before"]), content(pair["after"])).level == "major"
 
 
 FLIPS = [
