@@ -1,6 +1,6 @@
 """Settings: one file, from the environment. A bad value stops the start with a sentence.
 
-Every variable is described in README.md ("Configuration"). A secret may come from a file:
+Every variable is described in docs/configuration.md. A secret may come from a file:
 `NAME_FILE=/run/secrets/name` instead of `NAME=...`.
 """
 

@@ -28,7 +28,7 @@ from tests.live import ROOT, database_url, serving
 #: Commands that a document may show and that are not run here, each with its reason.
 NOT_RUN = {
     re.compile(r"git clone "): "the repository is here already",
-    re.compile(r"((PORT|PVC_SERVERS)=\S+ )?\./dev (up|test|lint|lock)\b"): "tests/dev runs ./dev itself",
+    re.compile(r"((PORT|PVC_SERVERS)=\S+ )?\./dev (up|demo|test|lint|lock)\b"): "tests/dev runs ./dev itself",
 }
 #: Languages of blocks that are read and not run.
 READ = {"console", "nginx", "ini", "yaml", "json", "text", "mermaid", "http", "sql"}
@@ -109,9 +109,10 @@ def test_every_example_runs_as_written(path: Path, checkout: Path) -> None:
 @pytest.mark.full
 def test_the_readme_runs_as_written_and_does_what_it_says(checkout: Path) -> None:
     output = "".join(ran.output for ran in run(README, checkout))
-    prompt, version, tag, rendering, history, log, *_ = markdown.objects_in(output)
+    prompt, version, diff, tag, rendering, history, log, *_ = markdown.objects_in(output)
     assert prompt["name"] == "support-reply"
     assert version["number"] == 2
+    assert (diff["toVersion"], diff["semanticImpact"]) == (2, "major")
     assert tag["versionId"] == version["id"]
     assert rendering["rendered"].endswith("Help with: my parcel is late")
     assert history["data"][0]["reason"] == "shorter answers"
