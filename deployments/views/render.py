@@ -11,10 +11,14 @@ from rest_framework.response import Response
 
 from deployments import serving
 from prompts.models import PromptVersion
-from prompts.models.prompts import PromptRef
+from prompts.models.prompts import PromptArchived, PromptRef
+from prompts.sandbox.values import InvalidVariable
+from prompts.serializers import Content, FreeObject, Turn
+from prompts.template import InvalidTemplate, MissingVariables, RenderFailed, RenderLimit
 from prompts.views.finding import prompt_of, version_of
 from pvc.api import ApiViewSet, Form, JSONObject
 from pvc.errors import Invalid
+from pvc.schema import refuses
 from pvc.strict_json import InvalidJSON, StrictJSONParser
 
 
@@ -25,24 +29,34 @@ class RenderRequest(msgspec.Struct, forbid_unknown_fields=True):
     strict: bool | None = None
 
 
-class RenderForm(Form):
-    """The same, for the OpenAPI document."""
+class RenderRequestForm(Form):
+    """Values for a version's variables."""
 
-    variables = JSONObject(required=False)
-    strict = serializers.BooleanField(required=False, allow_null=True)
+    variables = JSONObject(required=False, help_text="Values by name; declared defaults stand in for absent ones.")
+    strict = serializers.BooleanField(
+        required=False, allow_null=True, help_text="Refuse to render while a variable has no value."
+    )
 
 
 class RenderingOut(serializers.Serializer[Any]):
-    version = serializers.IntegerField()
+    """A version with values put in."""
+
+    version = serializers.IntegerField(min_value=1, help_text="The version's number.")
     versionId = serializers.UUIDField()
-    content = serializers.JSONField()
-    rendered = serializers.CharField()
-    messages = serializers.ListField(child=serializers.DictField(), required=False)
-    variablesUsed = serializers.ListField(child=serializers.CharField())
-    missingVariables = serializers.ListField(child=serializers.CharField())
-    unusedVariables = serializers.ListField(child=serializers.CharField())
-    tokenCount = serializers.IntegerField(help_text="An estimate.")
-    metadata = serializers.DictField()
+    content = Content(help_text="The text before rendering.")
+    rendered = serializers.CharField(help_text="The text; of a chat, its messages one after the other.")
+    messages = serializers.ListField(child=Turn(), required=False, help_text="Of a chat alone: what it says, in turns.")
+    variablesUsed = serializers.ListField(
+        child=serializers.CharField(), help_text="Names that have a value, given or by default."
+    )
+    missingVariables = serializers.ListField(
+        child=serializers.CharField(), help_text="Names that have none, and print nothing."
+    )
+    unusedVariables = serializers.ListField(
+        child=serializers.CharField(), help_text="Names that were given, and nothing refers to."
+    )
+    tokenCount = serializers.IntegerField(min_value=0, help_text="An estimate.")
+    metadata = FreeObject(help_text="The version's.")
 
 
 #: "… unknown field `colour`", "Expected `bool | null`, got `str` - at `$.strict`".
@@ -73,18 +87,42 @@ def _invalid(message: str) -> Invalid:
     return Invalid.field(found[found.lastindex or 0] if found else "", message)
 
 
+_REFUSALS = (PromptArchived, InvalidTemplate, MissingVariables, InvalidVariable, RenderFailed, RenderLimit)
+
+
+@extend_schema(tags=["Rendering"])
 class RenderViewSet(ApiViewSet):
+    """Rendering, the hot path."""
+
     scopes = {"production": "prompts:read", "by_number": "prompts:read"}
     rate = "hot"
     names_end_user = True
     parser_classes = [UndecodedParser]
 
-    @extend_schema(request=RenderForm, responses=RenderingOut)
+    @extend_schema(request=RenderRequestForm, responses=RenderingOut)
+    @refuses(*_REFUSALS)
     def production(self, request: Request, ref: PromptRef) -> Response:
+        """Render what is live.
+
+        Puts values into the version that `production` points at; 404 while there is none. Writes nothing. Without
+        `strict`, a variable without a value prints nothing and is listed in `missingVariables`.
+        """
         return self._rendered(serving.in_production(prompt_of(self.actor, ref)))
 
-    @extend_schema(request=RenderForm, responses=RenderingOut)
+    @extend_schema(
+        request=RenderRequestForm,
+        responses=RenderingOut,
+        extensions={"x-required-scope": ["prompts:read", "prompts:write"]},
+    )
+    @refuses(*_REFUSALS)
     def by_number(self, request: Request, ref: PromptRef, version: int) -> Response:
+        """Render a version.
+
+        Puts values into any version of the prompt, by its number, to try it before it is live. Writes nothing.
+
+        Needs the scope `prompts:read`; where the namespace asks for approvals and the version was never in production,
+        `prompts:write` too.
+        """
         prompt = prompt_of(self.actor, ref)
         prompt.require_live()
         found = version_of(prompt, version)

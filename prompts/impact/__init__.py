@@ -17,7 +17,7 @@ from prompts.impact.sentences import changed_sentences
 from prompts.impact.tokens import tokens
 from prompts.sequences import Effort
 
-__all__ = ["Impact", "Reason", "assess"]
+__all__ = ["Impact", "Level", "Reason", "assess"]
 
 Level = Literal["none", "minor", "major"]
 

@@ -93,7 +93,7 @@ def _turned(sentence: Sentence, demands: list[Demand]) -> Iterator[Reason]:
         yield Reason("polarity", f"{said(sentence.new)} stands under another heading.", sentence.line, 0.8)
     turned = [demand for demand in demands if demand.marker.means in TURNING]
     opposites = [pair for hunk in sentence.hunks if hunk.is_short for pair in _opposites(hunk)]
-    if turned and _cancel_out(turned, opposites):
+    if turned and not any(map(_swaps_always, sentence.hunks)) and _cancel_out(turned, opposites):
         return  # "do not be rude" is "be polite"
     if turned:
         marker, verb = turned[0].marker, "is gone from" if turned[0].is_gone else "is new in"
@@ -109,6 +109,12 @@ def _turned(sentence: Sentence, demands: list[Demand]) -> Iterator[Reason]:
         if bool(before) != bool(after):
             what = "went" if before else "came"
             yield Reason("polarity", f"{said(before or after)} {what} in {said(sentence.new)}.", sentence.line, 0.6)
+
+
+def _swaps_always(hunk: Hunk) -> bool:
+    """Whether "never" stands for "always", or the other way round: too much to be made good by another word."""
+    sides = [{token.means for token in side} & {NOT, MUST} for side in (hunk.old, hunk.new)]
+    return {NOT} in sides and {MUST} in sides
 
 
 def _cancel_out(turned: list[Demand], opposites: list[tuple[Token, Token]]) -> bool:

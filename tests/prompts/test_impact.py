@@ -69,6 +69,7 @@ FLIPS = [
     ("Use tools only if asked.", "Use tools unless asked."),
     ("Greet the reader, and under no circumstances mention rivals.", "Greet the reader, and mention rivals."),
     ("Avoid jargon. Keep it short.", "Use jargon. Keep it short."),
+    ("Always show the newest order.", "Never show the oldest order."),
     ("Du darfst nie duzen.", "Du darfst immer duzen."),
     ("Ne mentionne jamais le prix.", "Mentionne toujours le prix."),
     ("Do not:\n- use emoji\n\nDo:\n- say hello", "Do:\n- use emoji\n\nDo not:\n- say hello"),

@@ -407,6 +407,21 @@ def test_an_archived_prompt_is_readable_and_takes_nothing(as_admin: Client) -> N
         assert (method, path, response.status_code, error_of(response)["code"]) == (method, path, 410, "ARCHIVED")
 
 
+def test_to_archive_takes_the_right_that_what_is_served_asks_for(as_admin: Client, acme: Tenant) -> None:
+    admin = acme.users.get(username="admin")
+    keys = [factories.make_key(admin, [scope]).text for scope in ("prompts:write", "prompts:promote")]
+    writing, promoting = map(Client, keys)
+    version = json_of(as_admin.post("/prompts", {"name": "served", "template": "x"}))["latestVersion"]["id"]
+    as_admin.post("/prompts/served/tags/production", {"versionId": version})
+    as_admin.post("/prompts", {"name": "idle", "template": "x"})
+    refused = [writing.delete("/prompts/served"), promoting.delete("/prompts/idle")]
+    assert [(answer.status_code, error_of(answer)["details"]["scope"]) for answer in refused] == [
+        (403, "prompts:promote"),
+        (403, "prompts:write"),
+    ]
+    assert writing.delete("/prompts/idle").status_code == 200
+
+
 def test_a_prompt_is_archived_once_and_comes_back_with_its_tags(as_admin: Client, acme: Tenant) -> None:
     prompt = make(as_admin)
     as_admin.post("/prompts/support/tags/production", {"versionId": prompt["latestVersion"]["id"]})

@@ -1,0 +1,328 @@
+"""One story in examples: alice writes `support-reply`, shortens it, bob puts it live, a service renders it.
+
+The keys of EXAMPLES are names of schemas; each example has a title and a value.
+"""
+
+from typing import Any, Final, NamedTuple
+
+
+class _Ids(NamedTuple):
+    tenant: str = "019ca000-0000-7000-8000-00000000ac3e"
+    prompt: str = "019cade0-1c40-7d2a-9c11-3b5f0a6e7d10"
+    version_1: str = "019cade0-1c41-7e9b-8f00-5d2c4b1a9e21"
+    version_2: str = "019cade5-8b13-7a55-b3c4-81f0e2d39c42"
+    tag: str = "019cade9-2f60-7b1c-a7d8-0c9e4f5a6b73"
+    key: str = "019cadee-6a00-7c3d-94e2-7f8091a2b3c4"
+    move: str = "019cade9-2f61-7f08-8d6e-2b3c4d5e6f84"
+    event: str = "019cade9-2f62-7004-9a1b-4c5d6e7f8091"
+
+
+ID: Final = _Ids()
+CURSOR: Final = "IjIi:Yw3Jx1pU0cWk2sTqLrVb8nDfGhE5zXa7mCoPiQeRtYu"
+
+_FIRST_TEXT: Final = "You answer customers of a web shop. Help with: {{ issue }}"
+_SHORT_TEXT: Final = "You answer customers of a web shop, in two sentences at most. Help with: {{ issue }}"
+_CHAT: Final = [
+    {"role": "system", "content": "You answer customers of a web shop."},
+    {"placeholder": "history"},
+    {"role": "user", "content": "{{ issue }}"},
+]
+_VARIABLES: Final = {"issue": {"type": "string", "required": True, "description": "What the customer writes."}}
+_CONFIG: Final = {"model": "large", "temperature": 0.2}
+
+_VERSION_1: Final = {
+    "id": ID.version_1,
+    "promptId": ID.prompt,
+    "number": 1,
+    "type": "text",
+    "content": _FIRST_TEXT,
+    "template": _FIRST_TEXT,
+    "variables": _VARIABLES,
+    "config": _CONFIG,
+    "checksum": "3d3105adbb367886ef7b8c7957b79d95a96c6de7948c65801431605aae31ad3a",
+    "digest": "dad6e052bfef3b05988e0295b593072fd4a08bba574aac586d81f64d8aa894a5",
+    "metadata": {},
+    "createdAt": "2026-03-02T09:10:02.041Z",
+    "status": "retired",
+    "tags": [],
+}
+_VERSION_2: Final = {
+    **_VERSION_1,
+    "id": ID.version_2,
+    "number": 2,
+    "content": _SHORT_TEXT,
+    "template": _SHORT_TEXT,
+    "checksum": "e09ac2e22921e6871dbf609ea9b3d3ba3c789c1bf59efcc3d783337af720d915",
+    "digest": "e076b6d45f5bf21a7eb8df1be05718cbba6bf1d6080f9582f5ac81ba13ea6c0e",
+    "metadata": {"author": "alice", "reason": "answers were too long"},
+    "createdAt": "2026-03-02T09:15:30.123Z",
+}
+_LIVE_2: Final = {**_VERSION_2, "status": "active", "tags": ["production"]}
+_PROMPT: Final = {
+    "id": ID.prompt,
+    "projectId": ID.tenant,
+    "namespace": "default",
+    "name": "support-reply",
+    "type": "text",
+    "description": "Answers to customers",
+    "template": _FIRST_TEXT,
+    "variables": _VARIABLES,
+    "config": _CONFIG,
+    "metadata": {"team": "support"},
+    "archived": False,
+    "createdAt": "2026-03-02T09:10:02.041Z",
+    "updatedAt": "2026-03-02T09:10:02.041Z",
+    "latestVersion": {"id": ID.version_1, "number": 1, "status": "retired", "createdAt": "2026-03-02T09:10:02.041Z"},
+}
+_TAG: Final = {
+    "id": ID.tag,
+    "projectId": ID.tenant,
+    "promptId": ID.prompt,
+    "versionId": ID.version_2,
+    "name": "production",
+    "createdAt": "2026-03-02T09:19:29.120Z",
+    "updatedAt": "2026-03-02T09:19:29.120Z",
+}
+_TAG_WITH_VERSION: Final = {**_TAG, "version": _LIVE_2}
+_KEY: Final = {
+    "id": ID.key,
+    "projectId": ID.tenant,
+    "keyId": "a1B2c3D4",
+    "name": "ci",
+    "owner": "alice",
+    "scopes": ["prompts:read", "prompts:write"],
+    "expiresAt": "2027-03-01T00:00:00.000Z",
+    "revokedAt": None,
+    "lastUsedAt": None,
+    "createdAt": "2026-03-02T09:25:11.360Z",
+}
+_RENDERED: Final = "You answer customers of a web shop, in two sentences at most. Help with: my parcel is late"
+_LAST_PAGE: Final = {"limit": 20}
+
+Examples = dict[str, list[tuple[str, Any]]]
+
+EXAMPLES: Final[Examples] = {
+    "NewPrompt": [
+        (
+            "A text",
+            {
+                "name": "support-reply",
+                "template": _FIRST_TEXT,
+                "description": "Answers to customers",
+                "variables": _VARIABLES,
+                "config": _CONFIG,
+                "metadata": {"team": "support"},
+            },
+        ),
+        ("A chat", {"name": "support-chat", "type": "chat", "template": _CHAT}),
+    ],
+    "PromptChanges": [("A new description", {"description": "Answers to customers of the web shop"})],
+    "Prompt": [("The prompt", _PROMPT)],
+    "PromptPage": [("The only page", {"data": [_PROMPT], "meta": _LAST_PAGE})],
+    "NewVersion": [
+        (
+            "A shorter text",
+            {
+                "content": _SHORT_TEXT,
+                "variables": _VARIABLES,
+                "config": _CONFIG,
+                "metadata": {"author": "alice", "reason": "answers were too long"},
+            },
+        )
+    ],
+    "Version": [("Version 2, live", _LIVE_2)],
+    "DeduplicatedVersion": [("Sealed before", {**_VERSION_2, "deduplicated": True})],
+    "VersionPage": [
+        ("The newest version, and there are more", {"data": [_LIVE_2], "meta": {"limit": 1, "nextCursor": CURSOR}})
+    ],
+    "Usage": [("In production", {"tags": ["production"], "deployments": [], "targets": []})],
+    "Diff": [
+        (
+            "A sentence was limited",
+            {
+                "fromVersion": 1,
+                "toVersion": 2,
+                "sections": [
+                    {
+                        "type": "modified",
+                        "value": _SHORT_TEXT,
+                        "oldValue": _FIRST_TEXT,
+                        "lineStart": 1,
+                        "lineEnd": 1,
+                        "newLineStart": 1,
+                        "newLineEnd": 1,
+                        "words": [
+                            {"type": "equal", "value": "You answer customers of a web shop"},
+                            {"type": "added", "value": ", in two sentences at most"},
+                            {"type": "equal", "value": ". Help with: {{ issue }}"},
+                        ],
+                    }
+                ],
+                "variables": [],
+                "config": [],
+                "semanticImpact": "major",
+                "impact": {
+                    "score": 0.6,
+                    "level": "major",
+                    "reasons": [
+                        {
+                            "rule": "number",
+                            "message": f"A number is new: “{_SHORT_TEXT[:56]}…”.",
+                            "line": 1,
+                        }
+                    ],
+                },
+            },
+        )
+    ],
+    "TagTarget": [("Make version 2 live", {"versionId": ID.version_2, "reason": "shorter answers"})],
+    "Tag": [("The tag", _TAG)],
+    "TagWithVersion": [("The tag and what it points at", _TAG_WITH_VERSION)],
+    "TagWithVersionList": [("All tags of the prompt", {"data": [_TAG_WITH_VERSION]})],
+    "TagMovePage": [
+        (
+            "The first move",
+            {
+                "data": [
+                    {
+                        "id": ID.move,
+                        "number": 1,
+                        "tag": "production",
+                        "kind": "set",
+                        "fromVersionId": None,
+                        "fromNumber": None,
+                        "toVersionId": ID.version_2,
+                        "toNumber": 2,
+                        "reason": "shorter answers",
+                        "by": "bob",
+                        "at": "2026-03-02T09:19:29.120Z",
+                    }
+                ],
+                "meta": _LAST_PAGE,
+            },
+        )
+    ],
+    "RenderRequest": [("With a value", {"variables": {"issue": "my parcel is late"}})],
+    "Rendering": [
+        (
+            "What is sent to the model",
+            {
+                "version": 2,
+                "versionId": ID.version_2,
+                "content": _SHORT_TEXT,
+                "rendered": _RENDERED,
+                "variablesUsed": ["issue"],
+                "missingVariables": [],
+                "unusedVariables": [],
+                "tokenCount": 21,
+                "metadata": {"author": "alice", "reason": "answers were too long"},
+            },
+        )
+    ],
+    "NewApiKey": [
+        (
+            "A key for a pipeline",
+            {"name": "ci", "scopes": ["prompts:read", "prompts:write"], "expiresAt": "2027-03-01T00:00:00Z"},
+        )
+    ],
+    "IssuedApiKey": [
+        ("The key, shown this once", {**_KEY, "key": "pvc_a1B2c3D4_" + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg"}),
+        ("The same answer, replayed", {**_KEY, "key": None}),
+    ],
+    "ApiKeyPage": [("The only page", {"data": [_KEY], "meta": _LAST_PAGE})],
+    "LifecycleAuditEntryPage": [
+        (
+            "The newest entry, and there are more",
+            {
+                "data": [
+                    {
+                        "seq": 42,
+                        "at": "2026-03-02T09:19:29.120Z",
+                        "actor": "bob",
+                        "via": "key:Z9y8X7w6",
+                        "verb": "tag.moved",
+                        "target": ID.prompt,
+                        "template_id": ID.prompt,
+                        "data": {
+                            "tag": "production",
+                            "fromVersionId": None,
+                            "fromNumber": None,
+                            "toVersionId": ID.version_2,
+                            "toNumber": 2,
+                            "kind": "set",
+                            "reason": "shorter answers",
+                        },
+                        "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                    }
+                ],
+                "meta": {"limit": 1, "next_cursor": CURSOR},
+            },
+        )
+    ],
+    "Health": [("Alive", {"status": "ok", "timestamp": "2026-03-02T09:15:30.123Z"})],
+    "Readiness": [
+        (
+            "Ready",
+            {"status": "ready", "checks": {"database": "ok", "migrations": "ok", "worker": "ok", "redis": "ok"}},
+        ),
+        (
+            "Serving, but less well",
+            {
+                "status": "degraded",
+                "checks": {
+                    "database": "ok",
+                    "migrations": "ok",
+                    "worker": "No worker has given a sign of life for 60 seconds.",
+                    "redis": "ok",
+                },
+            },
+        ),
+    ],
+    "Unreadiness": [
+        (
+            "No database",
+            {"status": "unavailable", "checks": {"database": "The database cannot be reached.", "redis": "ok"}},
+        )
+    ],
+    "PrometheusText": [
+        (
+            "Two lines",
+            '# TYPE pvc_requests_total counter\npvc_requests_total{method="GET",route="prompts",status="200"} 3.0\n',
+        )
+    ],
+    "DocumentationPage": [("The beginning", "<!DOCTYPE html>\n<html>")],
+    "OpenApiDocument": [
+        (
+            "Its outline",
+            {
+                "openapi": "3.1.0",
+                "info": {"title": "Prompt version control", "version": "0.1.0"},
+                "paths": {},
+                "components": {},
+            },
+        )
+    ],
+}
+
+
+#: Values of a route's own query parameters, where its handler gives no example.
+PARAMETERS: Final = {"fromVersion": "1", "toVersion": "2"}
+
+
+def examples_of(schema: str) -> dict[str, Any]:
+    """Where a schema's examples stand, for a body or an answer."""
+    names = [_name(schema, index) for index in range(len(EXAMPLES.get(schema, [])))]
+    return {name: {"$ref": f"#/components/examples/{name}"} for name in names}
+
+
+def all_examples() -> dict[str, Any]:
+    """Every example by its name."""
+    return {
+        _name(schema, index): {"summary": title, "value": value}
+        for schema, examples in EXAMPLES.items()
+        for index, (title, value) in enumerate(examples)
+    }
+
+
+def _name(schema: str, index: int) -> str:
+    return schema if index == 0 else f"{schema}{index + 1}"

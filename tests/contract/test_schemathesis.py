@@ -1,0 +1,144 @@
+"""The server held to its document: generated requests, valid and not, and every answer checked against it.
+
+All of schemathesis' checks run but two that need several requests at once (`use_after_free`,
+`ensure_resource_availability`), which work on its own sequences of calls alone.
+"""
+
+import functools
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+import yaml
+from schemathesis import Case
+from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection
+
+from pvc.wsgi import application
+from tests.contract.openapi_world import FIXED, Role, World, is_aimed_nowhere, may_reach
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
+#: What a right request may be answered with beside 2xx: no schema can know which objects there are, what state they
+#: are in, or whether a text is a template that may be stored (422).
+ACCEPTED = ["2xx", "401", "403", "404", "409", "410", "422"]
+REFUSED = ["400", "401", "403", "404", "405", "409", "410", "412", "413", "415", "422"]
+
+
+def schema_of(*, examples: int, seed: int | None = None) -> Any:
+    """The document, ready to draw requests from; without a seed always the same ones."""
+    settings: dict[str, Any] = {
+        "generation": {
+            "max-examples": examples,
+            "deterministic": seed is None,
+            "database": "none",
+            # NUL is refused wherever it stands; tests/security sends it everywhere.
+            "allow-x00": False,
+            # Who asks is the test's to say.
+            "with-security-parameters": False,
+        },
+        "checks": {
+            "positive_data_acceptance": {"expected-statuses": ACCEPTED},
+            "negative_data_rejection": {"expected-statuses": REFUSED},
+        },
+    }
+    if seed is not None:
+        settings["seed"] = seed
+    document = yaml.safe_load(DOCUMENT.read_text())
+    for name in FIXED:  # a PUT takes them with their present value alone, which cannot be drawn
+        del document["components"]["schemas"]["PromptChanges"]["properties"][name]
+    schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict(settings))
+    schema.app = application
+    return schema
+
+
+API = schema_of(examples=12)
+OPERATIONS = [each.ok().definition.raw["operationId"] for each in API.get_all_operations()]
+#: Large bodies have hundreds of boundaries.
+LARGE = {"create-prompts", "create-versions", "update-prompt"}
+ROLES = ["Author", "Reviewer", "Operator", "Administrator", "no scope", "gateway", "nobody"]
+SEEDS = [1, 2, 3, 4, 5]
+#: One world for all requests of a test: each call finds what it needs, or makes it.
+RELAXED = hypothesis.settings(suppress_health_check=list(hypothesis.HealthCheck), deadline=None, database=None)
+BOUNDARIES = HypothesisTestMode.COVERAGE
+OTHERS = [HypothesisTestMode.EXAMPLES, HypothesisTestMode.FUZZING]
+
+
+@pytest.fixture
+def world(committed: None, settings: Any) -> World:
+    """Real commits, and limits that count without being reached."""
+    settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 1_000_000)
+    return world_of_process()
+
+
+@functools.cache
+def world_of_process() -> World:
+    """The database for what is committed lasts as long as the process."""
+    return World()
+
+
+def try_out(schema: Any, operation_id: str, world: World, role: Role, kinds: list[HypothesisTestMode]) -> Counter[int]:
+    """Send what the document allows and what it does not, and hold each answer to it; how often each status came.
+
+    There are three kinds of requests: the document's examples, its boundaries (coverage), and random ones (fuzzing).
+    """
+    statuses: Counter[int] = Counter()
+
+    def ask(case: Case[Any]) -> None:
+        world.aim(case)
+        # Without a key, and with a false one: asked until the first success, since it sends each request twice more.
+        left_out = [ignored_auth] if any(200 <= status < 300 for status in statuses) else []
+        # The history of a name that no tag can have is empty, like that of one that was never set.
+        left_out += [negative_data_rejection] if operation_id == "tag-history" and is_aimed_nowhere(case) else []
+        status = case.call_and_validate(headers=role.headers, excluded_checks=left_out).status_code
+        assert not 200 <= status < 300 or may_reach(role, case), "this role holds no scope that the operation names"
+        statuses[status] += 1
+
+    operation = schema.find_operation_by_id(operation_id)
+    drawn = HypothesisTestConfig(
+        project=schema.config,
+        modes=kinds,
+        settings=schema.config.get_hypothesis_settings(operation=operation, phase="fuzzing"),
+        explicit_settings=RELAXED,
+        seed=schema.config.seed,
+    )
+    create_test(operation=operation, test_func=ask, config=drawn)()
+    for path_parameters in world.absent(operation):
+        missing = operation.Case(method=operation.method.upper(), path_parameters=path_parameters)
+        missing.query = {"fromVersion": "1", "toVersion": "2"}
+        statuses[missing.call_and_validate(headers=role.headers).status_code] += 1
+    return statuses
+
+
+def test_there_are_operations_to_try() -> None:
+    assert len(OPERATIONS) > 25
+    assert set(OPERATIONS) > LARGE
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_every_answer_is_as_documented(operation_id: str, world: World) -> None:
+    kinds = OTHERS if operation_id in LARGE else [*OTHERS, BOUNDARIES]
+    statuses = try_out(API, operation_id, world, world.role("Administrator"), kinds)
+    assert any(200 <= status < 300 for status in statuses), f"no request reached what it was for: {statuses}"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("operation_id", sorted(LARGE))
+def test_every_boundary_of_a_large_body_is_as_documented(operation_id: str, world: World) -> None:
+    statuses = try_out(API, operation_id, world, world.role("Administrator"), [BOUNDARIES])
+    assert statuses[400] > 20
+    assert any(200 <= status < 300 for status in statuses), f"no request reached what it was for: {statuses}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("who", ROLES)
+def test_every_answer_to_every_role_is_as_documented(who: str, seed: int, world: World) -> None:
+    schema, role = schema_of(examples=60, seed=seed), world.role(who)
+    kinds = [*OTHERS, BOUNDARIES] if seed == SEEDS[0] else OTHERS  # the boundaries are the same under every seed
+    statuses = {operation_id: try_out(schema, operation_id, world, role, kinds) for operation_id in OPERATIONS}
+    reached = {name for name, counts in statuses.items() if any(200 <= status < 300 for status in counts)}
+    assert reached >= {"health", "docs"}
+    assert ("create-prompts" in reached) == ("prompts:write" in role.scopes)
