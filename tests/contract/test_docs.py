@@ -172,7 +172,7 @@ def _codes() -> set[tuple[str, int]]:
 def _refusals(kind: type[errors.DomainError]) -> Iterator[type[errors.DomainError]]:
     """The classes of refusals that the product declares; `errors.DomainError` itself is never raised."""
     for each in kind.__subclasses__():
-        if not each.__module__.startswith("tests."):
+        if not each.__module__.startswith("test"):
             yield each
         yield from _refusals(each)
 

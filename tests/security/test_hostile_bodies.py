@@ -70,10 +70,14 @@ def is_taken(route: Route, hostile: Hostile) -> bool:
     return route.name in ("render", "render-version") and hostile.name.startswith("same-key-")
 
 
+#: What a read has to be asked with.
+QUERIES = {"diff": "?fromVersion=1&toVersion=2"}
+
+
 def read_faults(client: Client, ground: Ground) -> Iterator[str]:
     """Every GET route answers, with 404 only where something may be gone."""
     for route in READ_ROUTES:
-        path = route.filled(ground.values)
+        path = route.filled(ground.values) + QUERIES.get(route.name, "")
         while path:
             answer = client.get(path)
             if answer.status_code not in (200, 404):
