@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from django.http import HttpResponse
 from django.test import Client as DjangoClient
+from django.utils import timezone
 
 from prompts.actions import namespaces, prompts, versions
 from prompts.content import content_of
-from prompts.models import Namespace, Prompt, PromptVersion
+from prompts.models import Namespace, NamespacePolicy, PolicyChange, Prompt, PromptVersion
 from tenants import actions
 from tenants.models import Actor, Tenant, User
 from tenants.scopes import GATEWAY, SCOPES, scopes_of
@@ -46,6 +47,20 @@ def make_key(owner: User, scopes: Iterable[str] = frozenset(SCOPES) - {GATEWAY})
     issued = actions.create_api_key("test", owner=owner, scopes=scopes, by=Actor.command(owner.tenant))
     _texts[issued.row.pk] = issued.text
     return issued
+
+
+def change_policy(namespace: Namespace, **changes: Any) -> NamespacePolicy:
+    """The next row of a namespace's policy, asked for by one person and granted by another."""
+    one, other = make_user(namespace.tenant), make_user(namespace.tenant)
+    asked = {"tenant": namespace.tenant, "namespace": namespace}
+    PolicyChange.objects.create(
+        **asked, changes=changes, requested_by=one, decided_by=other, approved=True, decided_at=timezone.now()
+    )
+    present = namespace.policy
+    kept = {name: getattr(present, name) for name in ("required_approvals", "custom_tags", "evaluation_policy")}
+    return NamespacePolicy.objects.create(
+        **asked, number=present.number + 1, changed_by=one, approved_by=other, **{**kept, **changes}
+    )
 
 
 def make_prompt(namespace: Namespace, *, by: Actor, slug: str = "", body: Any = TEXT, **fields: Any) -> Prompt:

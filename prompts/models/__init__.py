@@ -1,7 +1,18 @@
-"""What exists: namespaces and prompts, versions that never change, tags that move."""
+"""What exists: namespaces and prompts, versions that never change, tags that move, decisions that are kept."""
 
-from prompts.models.namespaces import Namespace, NamespacePolicy
+from prompts.models.namespaces import Namespace, NamespacePolicy, PolicyChange
 from prompts.models.prompts import Contributor, Prompt, PromptVersion
-from prompts.models.serving import Tag, TagMove
+from prompts.models.serving import Approval, PreProdTarget, Tag, TagMove
 
-__all__ = ["Contributor", "Namespace", "NamespacePolicy", "Prompt", "PromptVersion", "Tag", "TagMove"]
+__all__ = [
+    "Approval",
+    "Contributor",
+    "Namespace",
+    "NamespacePolicy",
+    "PolicyChange",
+    "PreProdTarget",
+    "Prompt",
+    "PromptVersion",
+    "Tag",
+    "TagMove",
+]

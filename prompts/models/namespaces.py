@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from prompts.names import BUILT_IN_TAGS, NAMESPACE_SLUG
@@ -84,6 +84,39 @@ class NamespacePolicy(models.Model):
         return f"{self.namespace_id} policy {self.number}"
 
 
+class PolicyChange(models.Model):
+    """A change that would weaken a policy, waiting for a second person, or decided by one."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="changes", db_constraint=False)
+    #: The fields of the policy that are to be other, with their new values.
+    changes = models.JSONField(decoder=ExactDecoder)
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(default=timezone.now)
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    approved = models.BooleanField(null=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True, approved__isnull=True, decided_at__isnull=True)
+                | Q(decided_by__isnull=False, approved__isnull=False, decided_at__isnull=False)
+                & ~Q(decided_by=F("requested_by")),
+                name="policy_changes_have_four_eyes",
+            ),
+        ]
+        indexes = [models.Index(fields=["namespace", "-id"], name="policy_changes_newest_first")]
+
+    def __str__(self) -> str:
+        return f"change of {self.namespace_id}"
+
+    @property
+    def is_pending(self) -> bool:
+        return self.decided_at is None
+
+
 name_constraint("one_namespace_per_slug", Conflict("A namespace with this slug already exists."))
 name_constraint("namespace_within_tenant", Conflict("This namespace exists already."))
 name_constraint("namespace_slug_is_plain", Invalid.field("slug", "Use lower-case letters, digits, - and _; up to 63."))
@@ -92,3 +125,8 @@ name_constraint("one_policy_per_number", Conflict("The policy was changed meanwh
 name_constraint("approvals_between_0_and_5", Invalid.field("required_approvals", "0 to 5 approvals can be required."))
 name_constraint("policies_are_append_only", Conflict("A policy is never edited: a new one takes its place."))
 name_constraint("policy_in_tenant", Invalid("The policy and its namespace belong to one tenant."))
+name_constraint("weaker_policies_have_four_eyes", Conflict("A weaker policy takes a second person."))
+name_constraint("policies_follow_each_other", Conflict("The policy was changed meanwhile; please try again."))
+name_constraint("policy_changes_have_four_eyes", Conflict("A change of policy is decided by another person."))
+name_constraint("policy_change_in_tenant", Invalid("The change and its namespace belong to one tenant."))
+name_constraint("decided_changes_are_final", Conflict("This change has been decided."))

@@ -187,6 +187,9 @@ class PromptVersion(models.Model):
             # The targets of the foreign keys that hold a tag to its prompt and to its content.
             models.UniqueConstraint(fields=["tenant", "prompt", "id"], name="version_within_prompt"),
             models.UniqueConstraint(fields=["tenant", "prompt", "id", "digest"], name="version_with_its_digest"),
+            models.UniqueConstraint(
+                fields=["tenant", "prompt", "id", "digest", "author"], name="version_with_its_author"
+            ),
             models.UniqueConstraint(fields=["tenant", "id"], name="version_within_tenant"),
             models.CheckConstraint(condition=Q(number__gte=1), name="version_numbers_start_at_1"),
         ]

@@ -9,7 +9,7 @@ from audit.models import AuditEntry, OutboxEvent
 from deployments.actions import promotion
 from prompts.actions import namespaces
 from prompts.content import content_of
-from prompts.models import Namespace, NamespacePolicy, Prompt, PromptVersion, Tag, TagMove
+from prompts.models import Namespace, Prompt, PromptVersion, Tag, TagMove
 from tenants.models import Actor, Tenant
 from tests import factories
 from tests.factories import Client, error_of, json_of
@@ -51,15 +51,6 @@ def history(client: Client, name: str) -> list[dict[str, Any]]:
     return moves
 
 
-def new_policy(namespace: Namespace, **changes: Any) -> NamespacePolicy:
-    """The next row of a namespace's policy."""
-    present = namespace.policy
-    kept = {"required_approvals": present.required_approvals, "custom_tags": present.custom_tags}
-    return NamespacePolicy.objects.create(
-        tenant=namespace.tenant, namespace=namespace, number=present.number + 1, **{**kept, **changes}
-    )
-
-
 # ----------------------------------------------------------------------------- set, read, removed
 def test_a_tag_is_set_read_moved_and_removed(as_alice: Client, ids: list[str], acme: Tenant) -> None:
     first = put(as_alice, "staging", ids[0])
@@ -87,7 +78,7 @@ def test_only_one_version_holds_a_tag_and_one_version_holds_many(as_bob: Client,
 
 def test_the_list_of_tags_is_complete_and_by_name(as_bob: Client, ids: list[str], namespace: Namespace) -> None:
     names = [f"t{number:02}" for number in range(25)]
-    new_policy(namespace, custom_tags=names)
+    factories.change_policy(namespace, custom_tags=names)
     for name in reversed(names):
         put(as_bob, name, ids[0])
     put(as_bob, "production", ids[1])
@@ -245,10 +236,10 @@ def test_a_mistyped_name_is_refused_and_leaves_nothing(as_bob: Client, ids: list
 def test_custom_tags_are_those_the_namespaces_newest_policy_lists(
     as_alice: Client, ids: list[str], namespace: Namespace
 ) -> None:
-    new_policy(namespace, custom_tags=["canary", "eu.west-1_b"])
+    factories.change_policy(namespace, custom_tags=["canary", "eu.west-1_b"])
     assert put(as_alice, "canary", ids[0])["name"] == "canary"
     assert put(as_alice, "eu.west-1_b", ids[1])["versionId"] == ids[1]
-    new_policy(namespace, custom_tags=["canary"])
+    factories.change_policy(namespace, custom_tags=["canary"])
     refused = as_alice.post("/prompts/support/tags/eu.west-1_b", {"versionId": ids[0]})
     assert (refused.status_code, error_of(refused)["code"]) == (400, "UNKNOWN_TAG")
     assert as_alice.delete("/prompts/support/tags/eu.west-1_b").status_code == 204
@@ -343,7 +334,7 @@ def test_a_refused_move_with_an_idempotency_key_is_recorded_and_not_kept(
         assert as_bob.post(path, body, Idempotency_Key="once").status_code == 409
     verbs = AuditEntry.objects.filter(tenant_id=acme.pk).order_by("-seq").values_list("verb", flat=True)[:2]
     assert list(verbs) == ["tag.moved.denied"] * 2
-    new_policy(guarded.prompt.namespace, required_approvals=0)
+    factories.change_policy(guarded.prompt.namespace, required_approvals=0)
     allowed = as_bob.post(path, body, Idempotency_Key="once")
     assert (allowed.status_code, "Idempotency-Replayed" in allowed) == (200, False)
 
