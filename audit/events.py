@@ -31,6 +31,16 @@ EVENTS: Final = MappingProxyType(
             _event("api_key.created", "An API key was issued.", "key_id name owner scopes expires_at"),
             _event("api_key.revoked", "An API key was revoked.", "key_id name owner"),
             _event("namespace.created", "A namespace was made.", "slug name required_approvals"),
+            _event("namespace.updated", "A namespace's name or description changed.", "changes"),
+            _event(
+                "policy.changed",
+                "A namespace's policy changed.",
+                "namespace number changes changedBy approvedBy",
+                "policy.changed",
+            ),
+            _event("policy.change_requested", "A weaker policy waits for a second person.", "namespace changes"),
+            _event("policy.change_approved", "A second person agreed to a weaker policy.", "namespace changes"),
+            _event("policy.change_rejected", "A second person refused a weaker policy.", "namespace changes"),
             _event("prompt.created", "A prompt was made.", "namespace name type", "prompt.created"),
             _event("prompt.updated", "A prompt's description or metadata changed.", "changed"),
             _event("prompt.archived", "A prompt was archived.", "namespace name"),
@@ -52,6 +62,36 @@ EVENTS: Final = MappingProxyType(
                 "A tag was taken away.",
                 "tag fromVersionId fromNumber toVersionId toNumber kind reason",
                 "tag.moved",
+            ),
+            _event(
+                "promotion.requested",
+                "A version became pre-production and waits for decisions.",
+                "versionId number digest targets replaced reason",
+                "promotion.requested",
+            ),
+            _event(
+                "version.approved",
+                "A second person said yes to a version's content.",
+                "versionId number digest comment activated",
+                "promotion.approved",
+            ),
+            _event(
+                "version.rejected",
+                "A second person said no; that is final for the version.",
+                "versionId number digest reason",
+                "promotion.rejected",
+            ),
+            _event(
+                "promotion.overridden",
+                "Production was moved without the approvals it asks for.",
+                "fromNumber versionId number digest reason",
+                "promotion.overridden",
+            ),
+            _event(
+                "promotion.rolled_back",
+                "Production went back to what it was before.",
+                "fromNumber versionId number digest",
+                "promotion.rolled_back",
             ),
         )
     }

@@ -2,10 +2,19 @@
 
 from django.urls import path
 
+from deployments.views.decisions import DecisionViewSet, PendingViewSet
+from deployments.views.promotion import PromotionViewSet
 from deployments.views.render import RenderViewSet
+from deployments.views.resolve import RenderByNameViewSet, ResolveViewSet
 from deployments.views.tags import TagViewSet
 
 urlpatterns = [
+    path("prompts/resolve/<qualified:qualified_name>", ResolveViewSet.as_view({"get": "resolve"}), name="resolve"),
+    path(
+        "prompts/render/<qualified:qualified_name>",
+        RenderByNameViewSet.as_view({"post": "render"}),
+        name="render-by-name",
+    ),
     path("prompts/<ref:ref>/render", RenderViewSet.as_view({"post": "production"}), name="render"),
     path(
         "prompts/<ref:ref>/versions/<number:version>/render",
@@ -19,4 +28,27 @@ urlpatterns = [
         name="tag",
     ),
     path("prompts/<ref:ref>/tags/<tag:name>/history", TagViewSet.as_view({"get": "history"}), name="tag-history"),
+    path("prompts/pending-approvals", PendingViewSet.as_view({"get": "list"}), name="pending-approvals"),
+    path(
+        "prompts/versions/<uuid:version_id>/promote-pre-prod",
+        DecisionViewSet.as_view({"post": "promote_pre_prod"}),
+        name="promote-pre-prod",
+    ),
+    path(
+        "prompts/versions/<uuid:version_id>/promote-pre-prod/override",
+        DecisionViewSet.as_view({"post": "override_pre_prod"}),
+        name="override-pre-prod",
+    ),
+    path(
+        "prompts/versions/<uuid:version_id>/promote-active",
+        DecisionViewSet.as_view({"post": "promote_active"}),
+        name="promote-active",
+    ),
+    path("prompts/versions/<uuid:version_id>/approve", DecisionViewSet.as_view({"post": "approve"}), name="approve"),
+    path("prompts/versions/<uuid:version_id>/reject", DecisionViewSet.as_view({"post": "reject"}), name="reject"),
+    path("prompts/<ref:ref>/promote", PromotionViewSet.as_view({"post": "promote"}), name="promote"),
+    path(
+        "prompts/<ref:ref>/promote/override", PromotionViewSet.as_view({"post": "override"}), name="override-promotion"
+    ),
+    path("prompts/<ref:ref>/rollback", PromotionViewSet.as_view({"post": "rollback"}), name="rollback"),
 ]

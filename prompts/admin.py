@@ -2,13 +2,20 @@
 
 from django.contrib import admin
 
-from prompts.models import Namespace, Prompt, PromptVersion, Tag, TagMove
+from prompts.models import Namespace, PolicyChange, Prompt, PromptVersion, Tag, TagMove
 from pvc.admin import ReadOnlyAdmin
 
 
 @admin.register(Namespace)
 class NamespaceAdmin(ReadOnlyAdmin):
     list_display = ("slug", "name", "created_at")
+
+
+@admin.register(PolicyChange)
+class PolicyChangeAdmin(ReadOnlyAdmin):
+    list_display = ("namespace", "changes", "requested_by", "requested_at", "decided_by", "approved", "decided_at")
+    list_select_related = ("namespace", "requested_by", "decided_by")
+    ordering = ("-id",)
 
 
 @admin.register(Prompt)

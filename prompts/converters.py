@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from prompts.models.prompts import PromptRef
-from prompts.names import DEFAULT_NAMESPACE, NAMESPACE_SLUG, PROMPT_SLUG, is_uuid
+from prompts.names import DEFAULT_NAMESPACE, NAMESPACE_SLUG, PROMPT_SLUG, RESERVED, is_uuid
 
 
 class RefConverter:
@@ -12,10 +12,25 @@ class RefConverter:
     regex = rf"(?:{NAMESPACE_SLUG}:)?(?:{PROMPT_SLUG}|[0-9A-Fa-f-]{{36}})"
 
     def to_python(self, text: str) -> PromptRef:
+        if text in RESERVED:
+            raise ValueError(text)  # a word of the API's own paths, and nobody's name
         if is_uuid(text):
             return PromptRef(id=UUID(text))
         namespace, _, slug = text.rpartition(":")
         return PromptRef(namespace=namespace or DEFAULT_NAMESPACE, slug=slug)
+
+    def to_url(self, ref: "PromptRef | str") -> str:
+        return str(ref)
+
+
+class QualifiedNameConverter:
+    """A prompt by `namespace:name` alone, as the hot routes of the lifecycle surface take it."""
+
+    regex = rf"{NAMESPACE_SLUG}:{PROMPT_SLUG}"
+
+    def to_python(self, text: str) -> PromptRef:
+        namespace, _, slug = text.partition(":")
+        return PromptRef(namespace=namespace, slug=slug)
 
     def to_url(self, ref: "PromptRef | str") -> str:
         return str(ref)

@@ -3,11 +3,33 @@
 from django.urls import path
 
 from prompts.views.diff import DiffViewSet
+from prompts.views.namespaces import NamespaceViewSet, PolicyChangeViewSet
 from prompts.views.prompts import PromptViewSet
 from prompts.views.versions import VersionViewSet
 
 urlpatterns = [
     path("prompts", PromptViewSet.as_view({"get": "list", "post": "create"}), name="prompts"),
+    path("prompts/namespaces", NamespaceViewSet.as_view({"get": "list", "post": "create"}), name="namespaces"),
+    path(
+        "prompts/namespaces/<slug:namespace_id>",
+        NamespaceViewSet.as_view({"get": "retrieve", "put": "update"}),
+        name="namespace",
+    ),
+    path(
+        "prompts/namespaces/<slug:namespace_id>/changes",
+        PolicyChangeViewSet.as_view({"get": "list"}),
+        name="policy-changes",
+    ),
+    path(
+        "prompts/namespaces/<slug:namespace_id>/changes/<uuid:change_id>/approve",
+        PolicyChangeViewSet.as_view({"post": "approve"}),
+        name="approve-policy-change",
+    ),
+    path(
+        "prompts/namespaces/<slug:namespace_id>/changes/<uuid:change_id>/reject",
+        PolicyChangeViewSet.as_view({"post": "reject"}),
+        name="reject-policy-change",
+    ),
     path(
         "prompts/<ref:ref>",
         PromptViewSet.as_view({"get": "retrieve", "put": "update", "delete": "archive"}),

@@ -57,15 +57,21 @@ def error_headers(error: errors.DomainError) -> dict[str, str]:
     return {}
 
 
-def plain_error(status: int, code: str, message: str, details: dict[str, Any] | None = None) -> HttpResponse:
+def plain_error(
+    status: int,
+    code: str,
+    message: str,
+    details: dict[str, Any] | None = None,
+    beside: dict[str, Any] | None = None,
+) -> HttpResponse:
     """An error answer by status, where no DomainError stands behind it."""
-    body = orjson.dumps(error_body(code, message, details), default=str)
+    body = orjson.dumps({**(beside or {}), **error_body(code, message, details)}, default=str)
     return HttpResponse(body, status=status, content_type="application/json")
 
 
 def error_response(error: errors.DomainError) -> HttpResponse:
     """The answer to a refused request, outside of Django REST framework's views too."""
-    response = plain_error(status_of(error), error.code, error.message, error.details)
+    response = plain_error(status_of(error), error.code, error.message, error.details, error.beside)
     for name, value in error_headers(error).items():
         response[name] = value
     return response

@@ -21,6 +21,8 @@ class DomainError(Exception):
         super().__init__(message)
         self.message = message
         self.details = details
+        #: Fields that stand beside `error` in the answer; a few conflicts have some (contract 4).
+        self.beside: dict[str, Any] = {}
         #: Audit verb, target, prompt's id and actor of the refused attempt, set by `@verb(refused=...)`.
         self.refusal: tuple[str, str, Any, Any] | None = None
 

@@ -201,6 +201,8 @@ CACHES = {
 }
 #: How long, in seconds, a process may use the generation it last read (tenants/generation.py).
 GENERATION_LEASE = 0.025
+#: How much of what it serves a process keeps at hand, in bytes (deployments/cache.py).
+SERVED_CACHE_BYTES = 64 * 1024 * 1024
 
 # ----------------------------------------------------------------------------- people and the console
 AUTH_USER_MODEL = "tenants.User"

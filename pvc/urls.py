@@ -8,6 +8,7 @@ from pvc import docs, health, middleware
 from pvc.api import no_such_route
 
 register_converter(converters.RefConverter, "ref")
+register_converter(converters.QualifiedNameConverter, "qualified")
 register_converter(converters.VersionConverter, "version")
 register_converter(converters.NumberConverter, "number")
 register_converter(converters.TagNameConverter, "tag")

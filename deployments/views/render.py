@@ -1,7 +1,7 @@
 """/prompts/{ref}/render: a version's text with values put in."""
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from drf_spectacular.utils import extend_schema
@@ -20,6 +20,8 @@ from pvc.api import ApiViewSet, Form, JSONObject
 from pvc.errors import Invalid
 from pvc.schema import refuses
 from pvc.strict_json import InvalidJSON, StrictJSONParser
+
+Asked = TypeVar("Asked")
 
 
 class RenderRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,10 +73,10 @@ class UndecodedParser(StrictJSONParser):
         return stream.read()
 
 
-def decoded(body: bytes) -> RenderRequest:
+def decoded(body: bytes, decoder: msgspec.json.Decoder[Asked]) -> Asked:
     """Raises InvalidJSON and Invalid, which say where."""
     try:
-        return _decoder.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -131,7 +133,7 @@ class RenderViewSet(ApiViewSet):
         return self._rendered(found)
 
     def _rendered(self, version: PromptVersion) -> Response:
-        asked = decoded(self.request.body) if self.request.body else RenderRequest()
+        asked = decoded(self.request.body, _decoder) if self.request.body else RenderRequest()
         rendering = serving.rendered(version, asked.variables or {}, strict=bool(asked.strict))
         answer = {
             "version": version.number,

@@ -66,7 +66,8 @@ class TagViewSet(PromptDoor):
     @refuses(
         promotion.UnknownTag,
         promotion.NotSealed,
-        promotion.StagingTaken,
+        promotion.PreProdTaken,
+        promotion.VersionRejected,
         promotion.PromotionBlocked,
         PromptArchived,
         PreconditionFailed,

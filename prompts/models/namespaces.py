@@ -1,13 +1,16 @@
 """Namespaces and the policy under which their prompts reach production."""
 
+from collections.abc import Iterable
 from typing import Any, Self
+from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from prompts.names import BUILT_IN_TAGS, NAMESPACE_SLUG
+from prompts.names import BUILT_IN_TAGS, NAMESPACE_SLUG, is_uuid
+from prompts.policy import Terms
 from pvc.crypto import ExactDecoder
 from pvc.errors import Conflict, Invalid, name_constraint
 from pvc.ids import new_id
@@ -18,9 +21,17 @@ class NamespaceQuerySet(models.QuerySet["Namespace"]):
     def visible_to(self, actor: Actor) -> Self:
         return self.filter(tenant=actor.tenant)
 
+    def named(self, name: str) -> Self:
+        """The one with this id or slug, if any."""
+        return self.filter(pk=UUID(name)) if is_uuid(name) else self.filter(slug=name)
+
 
 class Namespace(models.Model):
     """A folder of prompts under one policy. Its row is what policy decisions lock."""
+
+    #: The policy and the changes that wait for a second person: with_policies() puts them on a page.
+    in_force: "NamespacePolicy"
+    pending: list["PolicyChange"]
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="namespaces")
@@ -49,6 +60,10 @@ class Namespace(models.Model):
     def locked_for_decision(self) -> "Namespace":
         """This row held against policy changes until the unit ends (FOR SHARE)."""
         return Namespace.objects.raw("SELECT * FROM prompts_namespace WHERE id = %s FOR SHARE", [self.pk])[0]
+
+    def locked_for_change(self) -> "Namespace":
+        """This row as it stands now, held against decisions and other changes until the unit ends."""
+        return Namespace.objects.select_for_update(no_key=True).get(pk=self.pk)
 
     def allows_tag(self, name: str) -> bool:
         return name in BUILT_IN_TAGS or name in self.policy.custom_tags
@@ -83,6 +98,17 @@ class NamespacePolicy(models.Model):
     def __str__(self) -> str:
         return f"{self.namespace_id} policy {self.number}"
 
+    @property
+    def terms(self) -> Terms:
+        """What it asks for; the evaluation policy has all of its fields."""
+        evaluation = {**default_evaluation_policy(), **self.evaluation_policy}
+        return Terms(self.required_approvals, self.custom_tags, evaluation)
+
+
+class PolicyChangeQuerySet(models.QuerySet["PolicyChange"]):
+    def pending(self) -> Self:
+        return self.filter(decided_at__isnull=True)
+
 
 class PolicyChange(models.Model):
     """A change that would weaken a policy, waiting for a second person, or decided by one."""
@@ -97,6 +123,8 @@ class PolicyChange(models.Model):
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     approved = models.BooleanField(null=True)
     decided_at = models.DateTimeField(null=True)
+
+    objects = PolicyChangeQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -115,6 +143,37 @@ class PolicyChange(models.Model):
     @property
     def is_pending(self) -> bool:
         return self.decided_at is None
+
+    @property
+    def decision(self) -> str:
+        """In a word: pending, approved or rejected."""
+        return {None: "pending", True: "approved", False: "rejected"}[self.approved]
+
+    def concerns(self, user: User) -> bool:
+        """Whether this person asked for it, or answers for the service account that did, or was brought in by them.
+
+        Any of them would be the first pair of eyes again.
+        """
+        asked = self.requested_by
+        people = {asked.pk, asked.owner_id}
+        if asked.is_service:
+            people |= set(asked.api_keys.values_list("issued_by", flat=True))
+        people.discard(None)
+        return user.pk in people or user.created_by_id in people
+
+
+def with_policies(namespaces: Iterable[Namespace]) -> list[Namespace]:
+    """A page of namespaces, each with its policy and the changes that wait, in two queries for all."""
+    page = list(namespaces)
+    newest = NamespacePolicy.objects.filter(namespace__in=page).order_by("namespace", "-number").distinct("namespace")
+    in_force = {policy.namespace_id: policy for policy in newest}
+    pending: dict[UUID, list[PolicyChange]] = {}
+    for change in PolicyChange.objects.pending().filter(namespace__in=page).select_related("requested_by"):
+        pending.setdefault(change.namespace_id, []).append(change)
+    for namespace in page:
+        namespace.in_force = in_force[namespace.pk]
+        namespace.pending = sorted(pending.get(namespace.pk, []), key=lambda change: change.pk, reverse=True)
+    return page
 
 
 name_constraint("one_namespace_per_slug", Conflict("A namespace with this slug already exists."))

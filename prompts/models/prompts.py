@@ -151,8 +151,8 @@ class PromptVersionQuerySet(models.QuerySet["PromptVersion"]):
         return self.filter(tags__prompt=prompt, tags__name=PRODUCTION)
 
     def with_status(self) -> Self:
-        """With the tags that say what a version's status is; for a page already chosen."""
-        return self.prefetch_related("tags")
+        """With the tags and decisions that say what a version's status is; for a page already chosen."""
+        return self.prefetch_related("tags", "approvals")
 
 
 class PromptVersion(models.Model):
@@ -222,13 +222,21 @@ class PromptVersion(models.Model):
 
     @property
     def status(self) -> str:
-        """draft, active, pre_prod or retired; derived, in this order (contract 4)."""
+        """draft, active, rejected, pre_prod or retired; derived, in this order (contract 4)."""
         if not self.is_sealed:
             return "draft"
         names = self.tag_names
         if PRODUCTION in names:
             return "active"
+        if self.is_rejected:
+            return "rejected"
         return "pre_prod" if STAGING in names else "retired"
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the last decision on it was no."""
+        reviews = [each for each in self.approvals.all() if each.kind == "review"]
+        return bool(reviews) and not max(reviews, key=lambda each: each.pk).approved
 
     def holds(self, content: Content) -> bool:
         return self.digest == content.digest

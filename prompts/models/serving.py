@@ -3,10 +3,12 @@
 from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
+from prompts.models.namespaces import NamespacePolicy
 from prompts.models.prompts import Prompt, PromptVersion, require_revision
+from prompts.names import STAGING
 from pvc.crypto import ExactDecoder
 from pvc.errors import Conflict, Invalid, name_constraint
 from pvc.ids import new_id
@@ -16,6 +18,15 @@ from tenants.models import Actor, Tenant, User
 class TagQuerySet(models.QuerySet["Tag"]):
     def visible_to(self, actor: Actor) -> Self:
         return self.filter(tenant=actor.tenant)
+
+    def awaiting_approval(self) -> Self:
+        """What is in pre-production of a live prompt whose namespace asks for approvals."""
+        newest = NamespacePolicy.objects.filter(namespace=OuterRef("prompt__namespace")).order_by("-number")
+        return (
+            self.filter(name=STAGING, prompt__archived_at__isnull=True)
+            .annotate(required=Subquery(newest.values("required_approvals")[:1]))
+            .filter(required__gt=0)
+        )
 
 
 class Tag(models.Model):

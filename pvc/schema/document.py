@@ -13,8 +13,13 @@ TAGS: Final = {
     "Versions": "A version is a text, or a chat's messages, at a number, with its variables and config. Sealed, it "
     "never changes.",
     "Tags": "A tag is a name that points at one version: `production` is what is served, `staging` what is tried.",
+    "Promotion": "What is live: promoted, overridden, rolled back.",
+    "Approvals": "Pre-production, and the decisions of other people on it.",
+    "Serving": "What a name stands for now, as it is or with values put in: what your services ask for on every call.",
     "Rendering": "A version's text with values put in: what your services ask for on every call.",
     "Diff": "What changed between two versions, and how much it matters.",
+    "Namespaces": "A namespace is a folder of prompts with one policy: what production takes there, and which tags "
+    "there are. A weaker policy takes a second person.",
     "API keys": "Credentials of the tenant's people and services.",
     "Audit": "Who did what: every change of prompts, tags, people and keys.",
     "Documentation": "This document.",

@@ -26,8 +26,21 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
     "fromNumber": _NULLABLE_NUMBER,
     "toVersionId": _NULLABLE_ID,
     "toNumber": _NULLABLE_NUMBER,
-    "kind": {"type": "string", "enum": ["set", "remove", "activate"]},
+    "kind": {
+        "type": "string",
+        "enum": [
+            *("set", "remove", "promote_pre_prod", "approve", "reject", "promote", "activate", "override"),
+            "rollback",
+        ],
+    },
     "reason": _TEXT,
+    "comment": _TEXT,
+    "targets": {"type": "integer", "minimum": 0, "description": "To how many users it is served."},
+    "replaced": {**_NULLABLE_ID, "description": "The version that had to leave pre-production."},
+    "activated": {"type": "boolean", "description": "Whether this decision made it live."},
+    "changes": {"type": "object", "additionalProperties": {}, "description": "What is other, with the new values."},
+    "changedBy": {"type": ["string", "null"], "description": "Who asked for it; null for the installation itself."},
+    "approvedBy": {"type": ["string", "null"], "description": "The second person, where one was needed."},
 }
 
 _NOT_YET: Final = "Planned: this release records the event with the change it tells of, and delivers nothing yet."
@@ -47,6 +60,47 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "toNumber": 2,
         "kind": "set",
         "reason": "shorter answers",
+    },
+    "promotion.requested": {
+        "versionId": ID.version_2,
+        "number": 2,
+        "digest": "e076b6d45f5bf21a7eb8df1be05718cbba6bf1d6080f9582f5ac81ba13ea6c0e",
+        "targets": 1,
+        "replaced": None,
+        "reason": "",
+    },
+    "promotion.approved": {
+        "versionId": ID.version_2,
+        "number": 2,
+        "digest": "e076b6d45f5bf21a7eb8df1be05718cbba6bf1d6080f9582f5ac81ba13ea6c0e",
+        "comment": "Reads well.",
+        "activated": True,
+    },
+    "promotion.rejected": {
+        "versionId": ID.version_2,
+        "number": 2,
+        "digest": "e076b6d45f5bf21a7eb8df1be05718cbba6bf1d6080f9582f5ac81ba13ea6c0e",
+        "reason": "It promises a refund.",
+    },
+    "promotion.overridden": {
+        "fromNumber": 1,
+        "versionId": ID.version_2,
+        "number": 2,
+        "digest": "e076b6d45f5bf21a7eb8df1be05718cbba6bf1d6080f9582f5ac81ba13ea6c0e",
+        "reason": "the live text insults customers",
+    },
+    "promotion.rolled_back": {
+        "fromNumber": 2,
+        "versionId": ID.version_1,
+        "number": 1,
+        "digest": "dad6e052bfef3b05988e0295b593072fd4a08bba574aac586d81f64d8aa894a5",
+    },
+    "policy.changed": {
+        "namespace": "agents",
+        "number": 2,
+        "changes": {"required_approvals": 1},
+        "changedBy": "alice",
+        "approvedBy": "bob",
     },
 }
 _HEADERS: Final = {

@@ -114,6 +114,12 @@ class ApiSchema(AutoSchema):
     def _pages(self) -> bool:
         return is_page(self.get_response_serializers())
 
+    @property
+    def _is_revalidated(self) -> bool:
+        """Whether If-None-Match is honoured."""
+        answers: Any = self.get_response_serializers()
+        return isinstance(answers, dict) and 304 in answers
+
     # ------------------------------------------------------------------------- words
     def get_operation_id(self) -> str:
         """The route's name; where a route has several methods, what each of them does goes before it."""
@@ -155,6 +161,7 @@ class ApiSchema(AutoSchema):
         names = [parts.PATH_PARTS[part] for part in routes()[self.path][1]]
         names += ["Limit", "Cursor"] if self._pages else []
         names += ["IfMatch"] if PreconditionFailed in self._kinds else []
+        names += ["IfNoneMatch"] if self._is_revalidated else []
         names += ["IdempotencyKey"] if self._once else []
         acting = "EndUserId" if self.view.names_end_user else "UserId"
         return [*names, "TenantId", acting, "GatewaySignature", "RequestId"]
@@ -190,6 +197,7 @@ class ApiSchema(AutoSchema):
     def _headers(self, status: str) -> list[str]:
         names = ["X-Request-Id", *_LIMITS]
         names += ["ETag"] if self._answered_with(status) & parts.WITH_ETAG else []
+        names += ["ETag-Of-Content"] if self._is_revalidated else []
         names += ["X-Audit-Seq", "X-Audit-Hash"] if self._writes else []
         return names + (["Idempotency-Replayed"] if self._once else [])
 

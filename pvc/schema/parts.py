@@ -35,6 +35,13 @@ PARAMETERS: Final[dict[str, Any]] = {
         "A prompt: its id, its name in the namespace `default`, or `namespace:name` (`%3A` equals `:`).",
         example="support-reply",
     ),
+    "QualifiedName": _parameter(
+        "path",
+        "qualified_name",
+        _text(pattern=f"^{_NAMESPACE}:{_SLUG}$"),
+        "A prompt: `namespace:name` (`%3A` equals `:`).",
+        example="default:support-reply",
+    ),
     "Version": _parameter(
         "path",
         "version",
@@ -52,8 +59,19 @@ PARAMETERS: Final[dict[str, Any]] = {
         "A tag: `draft`, `staging`, `production`, or one that the namespace lists among its custom tags.",
         example="production",
     ),
+    "VersionId": _parameter("path", "version_id", _text(format="uuid"), "The id of a version.", example=ID.version_2),
     "KeyId": _parameter(
         "path", "key_id", _text(format="uuid"), "The `id` of an API key (not the `keyId` in its text).", example=ID.key
+    ),
+    "NamespaceId": _parameter(
+        "path",
+        "namespace_id",
+        _text(pattern=f"^({_NAMESPACE}|{_UUID})$"),
+        "A namespace: its id or its slug.",
+        example="agents",
+    ),
+    "ChangeId": _parameter(
+        "path", "change_id", _text(format="uuid"), "A change of the namespace's policy: its `id`.", example=ID.change
     ),
     "Limit": _parameter(
         "query",
@@ -97,7 +115,7 @@ PARAMETERS: Final[dict[str, Any]] = {
         "header",
         "X-User-Id",
         _text(),
-        "The end user whom the prompt is rendered for: any text, and no identity.",
+        "The end user whom the prompt is served to: any text of up to 200 characters, and no identity.",
         example="customer-4711",
     ),
     "GatewaySignature": _parameter(
@@ -124,15 +142,26 @@ PARAMETERS: Final[dict[str, Any]] = {
         "The ETag last seen, or `*`. If the object has changed since, nothing happens and the answer is 412.",
         example='"2"',
     ),
+    "IfNoneMatch": _parameter(
+        "header",
+        "If-None-Match",
+        _text(),
+        "ETags of answers you have, or `*`. If one of them is what you would get, the answer is 304.",
+        example='"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"',
+    ),
 }
 
 #: Which component describes a path's part, by its converter and its name.
 PATH_PARTS: Final = {
     ("ref", "ref"): "Ref",
+    ("qualified", "qualified_name"): "QualifiedName",
     ("version", "version"): "Version",
     ("number", "version"): "Number",
     ("tag", "name"): "TagName",
     ("uuid", "key_id"): "KeyId",
+    ("slug", "namespace_id"): "NamespaceId",
+    ("uuid", "change_id"): "ChangeId",
+    ("uuid", "version_id"): "VersionId",
 }
 
 
@@ -145,6 +174,11 @@ HEADERS: Final[dict[str, Any]] = {
     "ETag": _header(
         _text(pattern='^(W/)?"[0-9]+"$'),
         "The object's revision, for If-Match; weak where the answer is compressed.",
+        always=True,
+    ),
+    "ETag-Of-Content": _header(
+        _text(pattern='^"[0-9a-f]{64}(-gzip)?"$'),
+        "The hash of the answer's body, and how it is encoded, for If-None-Match.",
         always=True,
     ),
     "Idempotency-Replayed": _header(
@@ -169,4 +203,6 @@ HEADERS: Final[dict[str, Any]] = {
 }
 
 #: The schemas of single objects that are sent with their revision.
-WITH_ETAG: Final = frozenset({"Prompt", "Version", "DeduplicatedVersion", "Tag", "TagWithVersion"})
+WITH_ETAG: Final = frozenset(
+    {"Prompt", "Version", "DeduplicatedVersion", "Tag", "TagWithVersion", "LifecycleVersion", "LifecycleDecidedVersion"}
+)

@@ -103,16 +103,55 @@ CODES: Final[dict[str, Code]] = {
         "The version is somebody's draft; a tag points at sealed versions only.",
         "Version 3 is a draft; a tag points at sealed versions only.",
     ),
-    "STAGING_TAKEN": Code(
-        "Where approvals are required: another author's version is in pre-production.",
-        "Version 2 of another author is in pre-production.",
+    "NO_STAGING": Code("Nothing is in staging.", "Nothing of this prompt is in staging. Tag a version there first."),
+    "NO_PRODUCTION": Code("Nothing is live.", "Nothing of this prompt is in production."),
+    "NO_PREVIOUS": Code("Nothing was live before.", "Nothing was in production before."),
+    "NOT_PRE_PROD": Code(
+        "The version is not in pre-production.",
+        "Version 2 is not in pre-production; only what is can be decided on.",
+    ),
+    "REJECTED": Code(
+        "The version was rejected, which is final.", "Version 2 was rejected, which is final. Write a new one."
+    ),
+    "OWN_VERSION": Code(
+        "The actor had a hand in the version, or was brought in by somebody who had.",
+        "Whoever had a hand in a version cannot decide on it.",
+    ),
+    "NOT_A_DECIDER": Code(
+        "The actor is no active person of the tenant.",
+        "Only active people of the tenant decide: no service account and no platform staff.",
+    ),
+    "ALREADY_DECIDED": Code(
+        "The actor has an open decision on this content.", "You have decided on this version already."
+    ),
+    "DIGEST_MISMATCH": Code(
+        "The version's content is not the one that was looked at.",
+        "Version 2 has another content than the one you looked at.",
+    ),
+    "STALE": Code(
+        "Another version, or none, is in pre-production now.",
+        "Another version, or none, is in pre-production now. Look again, and decide again.",
+    ),
+    "NOT_A_PREVIOUS_PRODUCTION": Code(
+        "The version was never live; or, where approvals are required, its content was not approved.",
+        "Version 2 cannot be gone back to: only what was live before can.",
+    ),
+    "PRE_PROD_TAKEN": Code(
+        "Another version is in pre-production; where approvals are required, another author's is not replaced through "
+        "its tag either. `existing_pre_prod`, beside `error`, shows it, and `options` what can be done.",
+        "Version 2 is in pre-production already. Replace it by its id, or wait.",
     ),
     "PROMOTION_BLOCKED": Code(
         "The namespace asks for more before a version goes to production. `details.unmet` lists what is missing, each "
         "with its `code` and `message`.",
-        "1 of 1 approvals are missing. Nothing was changed.",
-        {"unmet": [{"code": "APPROVALS_MISSING", "message": "1 of 1 approvals are missing."}]},
+        "1 of 1 approvals is missing. Nothing was changed.",
+        {"unmet": [{"code": "APPROVALS_MISSING", "message": "1 of 1 approvals is missing."}]},
     ),
+    "OWN_CHANGE": Code(
+        "A change of policy is decided by another person than the one who asked for it.",
+        "A change of policy is decided by another person than the one who asked for it.",
+    ),
+    "CHANGE_DECIDED": Code("The change was approved or rejected before.", "This change was approved already."),
     "IDEMPOTENCY_IN_PROGRESS": Code(
         "The first request with this Idempotency-Key still runs. Retry-After says when to try again.",
         "The first request with this Idempotency-Key is still running; try again.",
@@ -265,7 +304,7 @@ def headers_of(refusal: Refusal) -> dict[str, Any]:
 def header_refs(names: Iterable[str]) -> dict[str, Any]:
     """Headers by name, each described once under components."""
     return {
-        name.removesuffix("-In-Progress"): {"$ref": f"#/components/headers/{name}"}
+        name.removesuffix("-In-Progress").removesuffix("-Of-Content"): {"$ref": f"#/components/headers/{name}"}
         for name in sorted(names, key=str.lower)
     }
 
@@ -316,6 +355,20 @@ ERROR: Final[dict[str, Any]] = {
         },
         "requestId": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,128}$", "description": "As in X-Request-Id."},
         "timestamp": {"$ref": "#/components/schemas/Moment"},
+        "conflict": {"type": "boolean", "description": "Of `PRE_PROD_TAKEN` alone, like the two below."},
+        "existing_pre_prod": {
+            "type": "object",
+            "properties": {
+                "version_id": {"type": "string", "format": "uuid"},
+                "version_number": {"type": "integer", "minimum": 1},
+                "author_id": {"type": "string"},
+                "body": {"$ref": "#/components/schemas/Content"},
+                "created_at": {"$ref": "#/components/schemas/Moment"},
+            },
+            "required": ["version_id", "version_number", "author_id", "body", "created_at"],
+            "additionalProperties": False,
+        },
+        "options": {"type": "array", "items": {"type": "string", "enum": ["override", "merge"]}},
     },
     "required": ["error", "requestId", "timestamp"],
     "additionalProperties": False,

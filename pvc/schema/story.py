@@ -15,6 +15,8 @@ class _Ids(NamedTuple):
     key: str = "019cadee-6a00-7c3d-94e2-7f8091a2b3c4"
     move: str = "019cade9-2f61-7f08-8d6e-2b3c4d5e6f84"
     event: str = "019cade9-2f62-7004-9a1b-4c5d6e7f8091"
+    namespace: str = "019cadd8-4e10-7b6f-8a2d-5c6e7f809102"
+    change: str = "019cadd9-7a21-7c80-9b3e-6d7f80910213"
 
 
 ID: Final = _Ids()
@@ -96,6 +98,61 @@ _KEY: Final = {
     "lastUsedAt": None,
     "createdAt": "2026-03-02T09:25:11.360Z",
 }
+_EVALUATION_POLICY: Final = {
+    "mode": "block_failures",
+    "threshold": 0.8,
+    "harnesses": [],
+    "max_age_hours": None,
+    "auto_trigger": False,
+}
+_CHANGE: Final = {
+    "id": ID.change,
+    "changes": {"required_approvals": 1},
+    "requested_by": "alice",
+    "requested_at": "2026-03-02T09:02:29.537Z",
+}
+_DECIDED: Final = {
+    **_CHANGE,
+    "decision": "approved",
+    "decided_by": "bob",
+    "decided_at": "2026-03-02T09:05:44.210Z",
+}
+_NAMESPACE: Final = {
+    "id": ID.namespace,
+    "slug": "agents",
+    "name": "Agents",
+    "description": "Prompts of the agents that answer customers",
+    "required_approvals": 2,
+    "custom_tags": ["canary"],
+    "default_harness": None,
+    "evaluation_policy": _EVALUATION_POLICY,
+    "pending_changes": [_CHANGE],
+    "created_at": "2026-03-02T09:01:12.976Z",
+}
+_PRE_PROD_2: Final = {
+    "id": ID.version_2,
+    "template_id": ID.prompt,
+    "version_number": 2,
+    "status": "pre_prod",
+    "type": "text",
+    "body": _SHORT_TEXT,
+    "variables": _VARIABLES,
+    "config": _CONFIG,
+    "change_note": "",
+    "digest": _VERSION_2["digest"],
+    "author_id": "alice",
+    "contributors": ["alice"],
+    "base_version_id": None,
+    "target_users": ["tester@example.com"],
+    "rendered_token_estimate": 18,
+    "validation_result": None,
+    "approvals": [],
+    "created_at": "2026-03-02T09:15:30.123Z",
+    "sealed_at": "2026-03-02T09:15:30.123Z",
+}
+_YES: Final = {"user_id": "bob", "decision": "approved", "comment": "Reads well.", "at": "2026-03-02T09:19:29.120Z"}
+_APPROVED_2: Final = {**_PRE_PROD_2, "status": "active", "target_users": [], "approvals": [_YES]}
+_MISSING: Final = {"code": "APPROVALS_MISSING", "message": "1 of 1 approvals is missing."}
 _RENDERED: Final = "You answer customers of a web shop, in two sentences at most. Help with: my parcel is late"
 _LAST_PAGE: Final = {"limit": 20}
 
@@ -202,6 +259,61 @@ EXAMPLES: Final[Examples] = {
             },
         )
     ],
+    "Promote": [("With a reason", {"reason": "a week in staging without a complaint"})],
+    "Promoted": [
+        (
+            "Live",
+            {
+                "promoted": True,
+                "fromVersion": 1,
+                "versionId": ID.version_2,
+                "reason": "a week in staging without a complaint",
+            },
+        )
+    ],
+    "Override": [("At night", {"versionId": ID.version_2, "reason": "the live text insults customers"})],
+    "Overridden": [
+        (
+            "Live without approval",
+            {
+                "promoted": True,
+                "versionId": ID.version_2,
+                "reason": "the live text insults customers",
+                "overridden": True,
+            },
+        )
+    ],
+    "Rollback": [("To the one before", {}), ("To a chosen one", {"versionId": ID.version_1})],
+    "RolledBack": [("Version 1 is live again", {"rolledBack": True, "fromVersion": 2, "toVersion": 1})],
+    "LifecycleTargets": [("One tester", {"target_users": ["tester@example.com"]})],
+    "LifecycleOverridePreProd": [
+        (
+            "Replacing version 1",
+            {"expected_version_id": ID.version_1, "reason": "it had a typing error", "target_users": []},
+        )
+    ],
+    "LifecycleApproval": [("To this very content", {"comment": "Reads well.", "digest": _VERSION_2["digest"]})],
+    "LifecycleRejection": [("Why", {"reason": "It promises a refund."})],
+    "LifecycleVersion": [("Waiting for decisions", _PRE_PROD_2)],
+    "LifecycleDecidedVersion": [("Approved, and live", {**_APPROVED_2, "activated": True, "unmet": []})],
+    "LifecyclePendingApprovalPage": [
+        (
+            "One waits",
+            {
+                "data": [
+                    {
+                        "version": _PRE_PROD_2,
+                        "template": {"id": ID.prompt, "namespace": "default", "slug": "support-reply"},
+                        "unmet": [_MISSING],
+                        "waiting_seconds": 239,
+                        "diff_summary": {"added": 0, "removed": 0, "modified": 1, "impact": "major"},
+                        "approvals_needed": 1,
+                    }
+                ],
+                "meta": {"limit": 20},
+            },
+        )
+    ],
     "RenderRequest": [("With a value", {"variables": {"issue": "my parcel is late"}})],
     "Rendering": [
         (
@@ -216,6 +328,66 @@ EXAMPLES: Final[Examples] = {
                 "unusedVariables": [],
                 "tokenCount": 21,
                 "metadata": {"author": "alice", "reason": "answers were too long"},
+            },
+        )
+    ],
+    "LifecycleNewNamespace": [
+        (
+            "Two approvals, and a tag of its own",
+            {
+                "slug": "agents",
+                "name": "Agents",
+                "description": "Prompts of the agents that answer customers",
+                "required_approvals": 2,
+                "custom_tags": ["canary"],
+            },
+        )
+    ],
+    "LifecycleNamespaceChanges": [
+        ("One approval will do", {"required_approvals": 1}),
+        ("What evaluations must say", {"evaluation_policy": {"mode": "require_pass", "max_age_hours": 24}}),
+    ],
+    "LifecycleNamespace": [("A change waits", _NAMESPACE)],
+    "LifecycleNamespacePage": [("The only page", {"data": [_NAMESPACE], "meta": _LAST_PAGE})],
+    "LifecycleWaiting": [
+        (
+            "Fewer approvals take a second person",
+            {"pending_change": {name: _CHANGE[name] for name in ("id", "changes", "requested_by")}},
+        )
+    ],
+    "LifecyclePolicyChange": [("Approved by a second person", _DECIDED)],
+    "LifecyclePolicyChangePage": [("The only page", {"data": [_DECIDED], "meta": _LAST_PAGE})],
+    "LifecycleResolved": [
+        (
+            "What is live",
+            {
+                "version_id": ID.version_2,
+                "version_number": 2,
+                "body": _SHORT_TEXT,
+                "type": "text",
+                "config": _CONFIG,
+                "variables_expected": [],
+                "status": "active",
+                "token_estimate": 20,
+                "digest": _VERSION_2["digest"],
+            },
+        )
+    ],
+    "LifecycleRenderRequest": [
+        ("For an end user", {"variables": {"issue": "my parcel is late"}, "user_id": "customer-4711"})
+    ],
+    "LifecycleRendering": [
+        (
+            "What is sent to the model",
+            {
+                "rendered": _RENDERED,
+                "token_count": 21,
+                "version_id": ID.version_2,
+                "version_number": 2,
+                "source": "active",
+                "variables_used": ["issue"],
+                "missing_variables": [],
+                "warnings": [],
             },
         )
     ],
@@ -306,7 +478,7 @@ EXAMPLES: Final[Examples] = {
 
 
 #: Values of a route's own query parameters, where its handler gives no example.
-PARAMETERS: Final = {"fromVersion": "1", "toVersion": "2"}
+PARAMETERS: Final = {"fromVersion": "1", "toVersion": "2", "user_id": "customer-4711"}
 
 
 def examples_of(schema: str) -> dict[str, Any]:

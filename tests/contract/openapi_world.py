@@ -15,9 +15,10 @@ from schemathesis import Case, GenerationMode, openapi
 from schemathesis.core.parameters import ParameterLocation
 
 from deployments.actions import promotion
+from prompts.actions.namespaces import create_namespace
 from prompts.actions.prompts import archive_prompt, unarchive_prompt
 from prompts.content import is_variable_name
-from prompts.models import Namespace, Prompt
+from prompts.models import Namespace, PolicyChange, Prompt
 from pvc.strict_json import InvalidJSON, strict_json
 from tenants import actions
 from tenants.models import Actor
@@ -35,6 +36,10 @@ CHAT = [
 ]
 #: Read-only fields of a prompt, which a PUT takes with their present value alone.
 FIXED = {"id", "projectId", "namespace", "name", "type", "archived", "createdAt", "updatedAt", "latestVersion"}
+
+
+#: And those of a namespace.
+NAMESPACE_FIXED = {"id", "slug", "pending_changes", "created_at"}
 
 
 @dataclass
@@ -57,6 +62,8 @@ class World:
         self.tenant = factories.make_tenant()
         self.admin = factories.make_actor(self.tenant)
         self.namespace = Namespace.objects.get(tenant=self.tenant, slug="default")
+        self.agents = create_namespace("agents", name="Agents", by=self.admin)
+        self.somebody = factories.make_user(self.tenant)
         self.names: set[str] = set()
         self.text, self.chat, self.spare = self.prompt(), self.prompt(CHAT), self.prompt()
         self.version_ids = itertools.cycle(self.text.versions.order_by("number").values_list("pk", flat=True)[:2])
@@ -67,6 +74,11 @@ class World:
         if prompt.is_archived != archived:
             (archive_prompt if archived else unarchive_prompt)(prompt, by=self.admin)
         return prompt
+
+    def _change(self) -> PolicyChange:
+        """A change of the policy of `agents` that waits for a second person."""
+        asked = {"tenant": self.tenant, "namespace": self.agents, "requested_by": self.somebody}
+        return PolicyChange.objects.create(**asked, changes={"name": f"Agents {uuid4()}"})
 
     def _free(self, name: str) -> str:
         """The name, where no request has taken it yet."""
@@ -97,10 +109,20 @@ class World:
         key = factories.make_key(factories.make_user(self.tenant, "", name))
         return Role(GROUPS[name] - {GATEWAY}, {"Authorization": f"Bearer {key.text}"})
 
+    def promotable(self) -> Prompt:
+        """A prompt by somebody else: version 2 is live, 1 was before, and 3 waits in pre-production."""
+        author = factories.make_actor(self.tenant)
+        prompt = factories.make_prompt(self.namespace, by=author, body="Text 1")
+        versions = [prompt.versions.get(), *(factories.make_version(prompt, f"Text {n}", by=author) for n in (2, 3))]
+        for tag, version in (("production", versions[0]), ("production", versions[1]), ("staging", versions[2])):
+            promotion.set_tag(prompt, tag, version=version, by=author)
+        return prompt
+
     # ------------------------------------------------------------------------- one request
     def aim(self, case: Case[Any]) -> None:
         """Point what was drawn as valid at what is there; what was drawn as invalid stays as it is."""
-        prompt = self._prompt_for(case)
+        moves = re.search(r"{version_id}|/(promote|override|rollback)$", case.operation.path)
+        prompt = self.promotable() if moves else self._prompt_for(case)
         if _is_valid(case, ParameterLocation.PATH):
             self._aim_path(case, prompt)
         if _is_valid(case, ParameterLocation.QUERY):
@@ -110,12 +132,31 @@ class World:
         if _is_valid(case, ParameterLocation.BODY) and isinstance(case.body, dict):
             _storable(case.body)
             self._aim_body(case.body, case)
+            _aim_promotion(case.body, prompt)
 
     def absent(self, operation: Any) -> Iterator[dict[str, Any]]:
         """Path parameters of which one names what is not there."""
         names = re.findall(r"{(\w+)}", operation.path)
-        here = {"ref": str(self.text.pk), "version": "1", "name": "staging", "key_id": ""}
-        nowhere = {"ref": "no-such-prompt", "version": "999", "name": "draft", "key_id": str(uuid4())}
+        here = {
+            "ref": str(self.text.pk),
+            "qualified_name": f"default:{self.text.slug}",
+            "version": "1",
+            "name": "staging",
+            "key_id": "",
+            "namespace_id": "agents",
+            "change_id": "",
+            "version_id": "",
+        }
+        nowhere = {
+            "ref": "no-such-prompt",
+            "qualified_name": "default:no-such-prompt",
+            "version": "999",
+            "name": "draft",
+            "key_id": str(uuid4()),
+            "namespace_id": "nobodys",
+            "change_id": str(uuid4()),
+            "version_id": str(uuid4()),
+        }
         for name in names:
             yield {each: (nowhere if each == name else here)[each] for each in names}
 
@@ -132,10 +173,19 @@ class World:
             case "POST", "unarchive":
                 prompt = self._spare(archived=True)
         by_number = case.operation.label.endswith("/render")
-        here = {"ref": str(prompt.pk), "version": 2 if by_number else "2", "name": "staging"}
+        here = {
+            "ref": str(prompt.pk),
+            "qualified_name": f"default:{prompt.slug}",
+            "version": 2 if by_number else "2",
+            "name": "staging",
+            "namespace_id": "agents",
+            "version_id": str(prompt.versions.order_by("-number")[0].pk),
+        }
         for name in case.path_parameters:
             if name == "key_id":
                 case.path_parameters[name] = str(factories.make_key(self.admin.author).row.pk)
+            elif name == "change_id":
+                case.path_parameters[name] = str(self._change().pk)
             elif name in here:
                 case.path_parameters[name] = here[name]
 
@@ -160,8 +210,10 @@ class World:
 
     def _aim_body(self, body: dict[str, Any], case: Case[Any]) -> None:
         if case.method == "PUT":
-            for name in FIXED & body.keys():
+            for name in (NAMESPACE_FIXED if "namespace_id" in case.path_parameters else FIXED) & body.keys():
                 del body[name]
+        elif "slug" in body and "name" in body:
+            body["slug"] = self._free(body["slug"])
         elif "name" in body and "template" in body:
             body["name"] = self._free(body["name"])
             body["type"] = "chat" if isinstance(body["template"], list) else "text"
@@ -173,6 +225,21 @@ class World:
             body["versionId"] = str(next(self.version_ids))
         if body.get("expiresAt"):
             body["expiresAt"] = "2999-01-01T00:00:00Z"
+
+
+def _aim_promotion(body: dict[str, Any], prompt: Prompt) -> None:
+    """Name the versions that the prompt really has."""
+    newest, *_, oldest = prompt.versions.order_by("-number")
+    if "expected_version_id" in body:
+        body["expected_version_id"] = str(newest.pk)
+    if body.get("digest"):
+        body["digest"] = newest.digest
+    if body.get("versionId") and prompt.versions.count() == 3:
+        body["versionId"] = str(oldest.pk)
+    if "reason" in body and len(body["reason"] or "") < 10:
+        body["reason"] = "a reason of ten characters"
+    if body.get("target_users"):
+        body["target_users"] = ["customer-4711"]
 
 
 def may_reach(role: Role, case: Case[Any]) -> bool:

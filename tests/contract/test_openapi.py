@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 
 from audit.events import EVENTS
 from deployments.actions import promotion
-from prompts.models import Namespace, Prompt
+from prompts.actions import namespaces
+from prompts.models import Namespace, PolicyChange, Prompt
 from pvc import errors
 from pvc.schema import document as schema_document
 from pvc.schema import events, parts, refusals, story
@@ -210,6 +211,8 @@ def test_the_storys_requests_get_the_storys_answers(admin: Actor, namespace: Nam
 def test_what_a_put_may_send_back_is_all_that_a_prompt_has() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     assert schemas["PromptChanges"]["properties"].keys() == schemas["Prompt"]["properties"].keys()
+    namespace = schemas["LifecycleNamespace"]["properties"]
+    assert schemas["LifecycleNamespaceChanges"]["properties"].keys() == namespace.keys()
 
 
 def test_lists_are_objects_with_data() -> None:
@@ -230,7 +233,7 @@ def test_the_lifecycle_surface_has_names_of_its_own() -> None:
         for name, schema in schemas.items()
         if any("_" in field for field in schema.get("properties", {})) and not name.startswith("Lifecycle")
     }
-    assert snakes == set()
+    assert snakes == {"Error"}  # it serves both surfaces, and a conflict of the lifecycle surface stands in it
 
 
 # ----------------------------------------------------------------------------- parameters
@@ -303,11 +306,26 @@ def ground(acme: Tenant, admin: Actor, namespace: Namespace) -> dict[str, Any]:
     Prompt.objects.filter(pk=archived.pk).update(archived_at=archived.created_at)
     for tag in ("production", "staging"):
         promotion.set_tag(prompt, tag, version=version, by=admin)
+    author = factories.make_actor(acme)
+    pending = factories.make_prompt(namespace, by=author, slug="pending", body="Text 1")
+    texts = [pending.versions.get(), *(factories.make_version(pending, f"Text {n}", by=author) for n in (2, 3))]
+    for tag, each in (("production", texts[0]), ("production", texts[1]), ("staging", texts[2])):
+        promotion.set_tag(pending, tag, version=each, by=author)
     return {
+        "pending_id": str(texts[2].pk),
         "version_id": str(version.pk),
         "first_id": str(prompt.versions.get(number=1).pk),
         "key_id": str(factories.make_key(admin.author).row.pk),
+        "change_id": str(policy_change(acme, admin).pk),
     }
+
+
+def policy_change(tenant: Tenant, admin: Actor) -> PolicyChange:
+    """A change of the policy of `agents` that somebody else asked for."""
+    agents = namespaces.create_namespace("agents", name="Agents", by=admin)
+    somebody = factories.make_user(tenant)
+    asked = {"tenant": tenant, "namespace": agents, "requested_by": somebody}
+    return PolicyChange.objects.create(**asked, changes={"required_approvals": 0})
 
 
 BODIES: dict[str, Any] = {
@@ -316,16 +334,32 @@ BODIES: dict[str, Any] = {
     "create-versions": lambda _: {"content": "new"},
     "put-on-tag": lambda ground: {"versionId": ground["first_id"]},
     "create-api-keys": lambda _: {"name": "ci", "scopes": ["prompts:read"]},
+    "create-namespaces": lambda _: {"slug": "new", "name": "New"},
+    "update-namespace": lambda _: {"required_approvals": 2},
+    "override-pre-prod": lambda ground: {"expected_version_id": ground["pending_id"], "reason": "better"},
+    "reject": lambda _: {"reason": "It promises a refund."},
+    "override-promotion": lambda ground: {"versionId": ground["pending_id"]},
     "render": lambda _: {"variables": {"issue": "late"}},
     "render-version": lambda _: {"variables": {"issue": "late"}},
+    "render-by-name": lambda _: {"variables": {"issue": "late"}},
 }
 
 
 def call(api: Client, name: str, ground: dict[str, Any], **headers: str) -> HttpResponse:
     """The operation, done right, with these headers."""
     path, method, _ = OPERATIONS[name]
-    ref = "archived" if name == "unarchive-prompt" else "support-reply"
-    path = path.format(ref=ref, version="2", name="staging", key_id=ground["key_id"])
+    refs = {"unarchive-prompt": "archived", **dict.fromkeys(("promote", "override-promotion", "rollback"), "pending")}
+    ref = refs.get(name, "support-reply")
+    path = path.format(
+        ref=ref,
+        qualified_name="default:support-reply",
+        version="2",
+        version_id=ground["pending_id"],
+        name="staging",
+        key_id=ground["key_id"],
+        namespace_id="agents",
+        change_id=ground["change_id"],
+    )
     path += "?fromVersion=1&toVersion=2" if takes(name, "fromVersion") else ""
     body = BODIES[name](ground) if name in BODIES else None
     return api(method, path.removeprefix("/api/v1"), body, **headers)
@@ -413,13 +447,22 @@ def test_the_tenant_and_the_user_are_confirmed_where_it_is_described(ground: dic
         assert error_of(refused)["code"] == "TENANT_MISMATCH", name
     acts = {name for name in KEYED if call(as_admin, name, ground, X_User_Id="somebody").status_code == 403}
     assert acts == {name for name in KEYED if "USER_MISMATCH" in listed_codes(answers_of(name)["403"])}
-    assert set(KEYED) - acts == {"render", "render-version"}
+    assert set(KEYED) - acts == {"render", "render-version", "resolve", "render-by-name"}
 
 
 def test_methods_not_described_answer_405(ground: dict[str, Any], as_admin: Client) -> None:
     for path, methods in DOCUMENT["paths"].items():
         if path.startswith("/api/v1/") and not path.startswith("/api/v1/docs"):
-            where = path.format(ref="support-reply", version="2", name="staging", key_id=ground["key_id"])
+            where = path.format(
+                ref="support-reply",
+                qualified_name="default:support-reply",
+                version="2",
+                version_id=ground["version_id"],
+                name="staging",
+                key_id=ground["key_id"],
+                namespace_id="agents",
+                change_id=ground["change_id"],
+            )
             for method in {"get", "post", "put", "delete", "patch"} - methods.keys():
                 answer = as_admin(method.upper(), where.removeprefix("/api/v1"))
                 assert answer.status_code == 405, (method, path)

@@ -18,12 +18,12 @@ from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, Hyp
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection
 
 from pvc.wsgi import application
-from tests.contract.openapi_world import FIXED, Role, World, is_aimed_nowhere, may_reach
+from tests.contract.openapi_world import FIXED, NAMESPACE_FIXED, Role, World, is_aimed_nowhere, may_reach
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 #: What a right request may be answered with beside 2xx: no schema can know which objects there are, what state they
-#: are in, or whether a text is a template that may be stored (422).
-ACCEPTED = ["2xx", "401", "403", "404", "409", "410", "422"]
+#: are in, whether it is still the one that was seen (412), or whether a text is a template that may be stored (422).
+ACCEPTED = ["2xx", "304", "401", "403", "404", "409", "410", "412", "422"]
 REFUSED = ["400", "401", "403", "404", "405", "409", "410", "412", "413", "415", "422"]
 
 
@@ -49,6 +49,8 @@ def schema_of(*, examples: int, seed: int | None = None) -> Any:
     document = yaml.safe_load(DOCUMENT.read_text())
     for name in FIXED:  # a PUT takes them with their present value alone, which cannot be drawn
         del document["components"]["schemas"]["PromptChanges"]["properties"][name]
+    for name in NAMESPACE_FIXED:
+        del document["components"]["schemas"]["LifecycleNamespaceChanges"]["properties"][name]
     schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict(settings))
     schema.app = application
     return schema

@@ -365,6 +365,6 @@ def test_staging_is_not_taken_from_another_author_where_approvals_are_required(
     prompt = factories.make_prompt(agents, by=alice)
     hers, his = factories.make_version(prompt, by=alice), factories.make_version(prompt, by=bob)
     promotion.set_tag(prompt, "staging", version=hers, by=alice)
-    with pytest.raises(promotion.StagingTaken):
+    with pytest.raises(promotion.PreProdTaken):
         promotion.set_tag(prompt, "staging", version=his, by=bob)
     assert prompt.tags.get(name="staging").version == hers

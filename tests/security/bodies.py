@@ -16,8 +16,8 @@ from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from deployments.actions import promotion
-from prompts.actions import prompts
-from prompts.models import Namespace, Prompt, PromptVersion
+from prompts.actions import namespaces, prompts
+from prompts.models import Namespace, PolicyChange, Prompt, PromptVersion
 from tenants.models import Actor, ApiKey
 from tests import factories
 from tests.factories import error_of
@@ -77,46 +77,66 @@ OBJECT_ROUTES = [route for route in ROUTES if route.parameters]
 # ----------------------------------------------------------------------------- things to aim at
 @dataclass(frozen=True)
 class Ground:
-    """A prompt with two versions and its tags, and a key: what the parameters of a path can name."""
+    """A prompt with two versions and its tags, a key, a change of policy: what the parameters of a path can name."""
 
     prompt: Prompt
     first: PromptVersion
     second: PromptVersion
     key: ApiKey
+    change: PolicyChange
 
     @property
     def values(self) -> dict[str, str]:
         """Each path parameter's value."""
         return {
             "ref": str(self.prompt.pk),
+            "qualified_name": f"default:{self.prompt.slug}",
             "version": str(self.second.number),
             "name": "staging",
             "key_id": str(self.key.pk),
+            "namespace_id": str(self.change.namespace.pk),
+            "change_id": str(self.change.pk),
+            "version_id": str(self.second.pk),
         }
 
     @property
     def ids(self) -> list[str]:
         """What no other tenant may ever see."""
         prompt = self.prompt
-        return [str(row.pk) for row in (prompt, prompt.tenant, self.first, self.second, self.key)] + [prompt.slug]
+        rows = (prompt, prompt.tenant, self.first, self.second, self.key, self.change)
+        return [str(row.pk) for row in rows] + [prompt.slug]
 
 
-def lay_ground(by: Actor) -> Ground:
-    """Fresh rows of the actor's tenant: `production` points at the first version, `staging` at the second."""
+def lay_ground(by: Actor, author: Actor | None = None) -> Ground:
+    """Fresh rows of the actor's tenant: `production` points at the first version, `staging` at the second.
+
+    `author` wrote both, where it is not the actor.
+    """
+    author = author or by
     namespace = Namespace.objects.get(tenant=by.tenant, slug="default")
-    prompt = factories.make_prompt(namespace, by=by, body="Hello {{ name }}", config={"model": "m"})
+    prompt = factories.make_prompt(namespace, by=author, body="Hello {{ name }}", config={"model": "m"})
     first = prompt.versions.get()
-    second = factories.make_version(prompt, by=by)
+    second = factories.make_version(prompt, by=author)
     promotion.set_tag(prompt, "production", version=first, by=by)
     promotion.set_tag(prompt, "staging", version=second, by=by)
-    return Ground(prompt, first, second, factories.make_key(by.author).row)
+    agents = namespaces.create_namespace(f"n-{uuid.uuid4().hex}", name="Agents", by=by)
+    change = PolicyChange.objects.create(
+        tenant=by.tenant,
+        namespace=agents,
+        changes={"required_approvals": 0},
+        requested_by=factories.make_user(by.tenant),
+    )
+    return Ground(prompt, first, second, factories.make_key(by.author).row, change)
 
 
 def ground_for(route: Route, by: Actor) -> Ground:
     """Rows on which the route's own call succeeds."""
-    ground = lay_ground(by)
+    decides = route.name in ("approve", "reject")
+    ground = lay_ground(by, author=factories.make_actor(by.tenant) if decides else by)
     if route.name == "unarchive-prompt":
         prompts.archive_prompt(ground.prompt, by=by)
+    if route.name == "rollback":
+        promotion.promote(ground.prompt, by=by)
     return ground
 
 
@@ -124,6 +144,16 @@ _CONTENT: Fields = {
     "variables": {"name": {"type": "string", "default": "you"}},
     "config": {"model": "m", "temperature": 0.5},
     "metadata": {"author": "alice", "reason": "tests"},
+}
+
+
+_POLICY: Fields = {
+    "name": "Agents",
+    "description": "d",
+    "required_approvals": 2,
+    "custom_tags": [],
+    "default_harness": None,
+    "evaluation_policy": {"mode": "require_pass", "threshold": 0.9, "harnesses": ["a"], "max_age_hours": 24},
 }
 
 
@@ -145,8 +175,25 @@ def valid_body(route: Route, ground: Ground) -> Fields:
         ("POST", "versions"): {"content": f"{unique} {{{{ name }}}}", **_CONTENT},
         ("POST", "render"): {"variables": {"name": "you"}, "strict": False},
         ("POST", "render-version"): {"variables": {"name": "you"}, "strict": False},
+        ("POST", "render-by-name"): {"variables": {"name": "you"}, "strict": False, "user_id": "customer-4711"},
         ("POST", "tag"): {"versionId": str(ground.first.pk), "reason": "tests"},
         ("DELETE", "tag"): {},
+        ("POST", "promote-pre-prod"): {"target_users": ["customer-4711"]},
+        ("POST", "override-pre-prod"): {
+            "expected_version_id": str(ground.second.pk),
+            "reason": "tests",
+            "target_users": ["customer-4711"],
+        },
+        ("POST", "promote-active"): {},
+        ("POST", "approve"): {"comment": "tests", "digest": ground.second.digest},
+        ("POST", "reject"): {"reason": "tests"},
+        ("POST", "promote"): {"reason": "tests"},
+        ("POST", "override-promotion"): {"versionId": str(ground.second.pk), "reason": "tests need it"},
+        ("POST", "rollback"): {"versionId": str(ground.first.pk)},
+        ("POST", "namespaces"): {"slug": f"h-{unique}", **_POLICY},
+        ("PUT", "namespace"): _POLICY,
+        ("POST", "approve-policy-change"): {},
+        ("POST", "reject-policy-change"): {},
         ("POST", "api-keys"): {"name": "k", "scopes": ["prompts:read"], "expiresAt": "2100-01-01T00:00:00Z"},
         ("DELETE", "api-key"): {},
     }

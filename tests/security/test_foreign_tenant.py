@@ -26,7 +26,7 @@ from tests.security.bodies import OBJECT_ROUTES, READ_ROUTES, ROUTES, Ground, Ro
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PATHS = sorted({route.path for route in OBJECT_ROUTES})
-LISTS = [route for route in READ_ROUTES if route.name in ("prompts", "api-keys", "audit-log")]
+LISTS = [route for route in READ_ROUTES if route.name in ("prompts", "namespaces", "api-keys", "audit-log")]
 
 
 # ----------------------------------------------------------------------------- the table is covered
@@ -42,6 +42,8 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
         "GET /prompts",
         "POST /prompts",
         "GET /prompts/audit",
+        "GET /prompts/namespaces",
+        "POST /prompts/namespaces",
         "GET /api-keys",
         "POST /api-keys",
     }
@@ -50,7 +52,7 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
 # ----------------------------------------------------------------------------- objects
 def missing(values: dict[str, str]) -> dict[str, str]:
     """The same parameters, naming nothing that ever was."""
-    return {**values, "ref": str(uuid.uuid4()), "key_id": str(uuid.uuid4())}
+    return {**values, **{name: str(uuid.uuid4()) for name in ("ref", "key_id", "namespace_id", "change_id")}}
 
 
 def essence(answer: HttpResponse) -> tuple[int, Any, str | None]:
@@ -81,7 +83,7 @@ def test_a_foreign_object_answers_exactly_like_none(admin: Actor, acme: Tenant, 
     ground = bodies.lay_ground(admin)
     before = rows_of(acme)
     allowed = {route.method for route in OBJECT_ROUTES if route.path == path}
-    named = {"ref": f"default:{ground.prompt.slug}"}
+    named = {"ref": f"default:{ground.prompt.slug}", "namespace_id": ground.change.namespace.slug}
     for method in METHODS:
         for body in sent(path, method, ground):
             for headers in ({}, {"If_Match": '"99"'}, {"Idempotency_Key": uuid.uuid4().hex}):
@@ -180,6 +182,7 @@ def cursors(admin: Actor, as_admin: Client) -> dict[str, str]:
         "/prompts?limit=1&namespace=default",
         "/prompts?limit=1&tag=production",
         "/api-keys?limit=1",
+        "/prompts/namespaces?limit=1",
         "/prompts/audit?limit=1",
         f"/prompts/audit?limit=1&template_id={ground.prompt.pk}",
         f"/prompts/audit?limit=1&template_id={other.prompt.pk}",
@@ -204,7 +207,7 @@ def test_a_cursor_is_good_for_its_own_tenant_only(as_eve: Client, eve: Actor, cu
     bodies.lay_ground(eve)
     for path, cursor in cursors.items():
         answer = as_eve.get(f"{path}&cursor={cursor}")
-        is_list = re.fullmatch(r"/(prompts|api-keys|prompts/audit)\?.*", path)
+        is_list = re.fullmatch(r"/(prompts|api-keys|prompts/audit|prompts/namespaces)\?.*", path)
         assert answer.status_code == (400 if is_list else 404), path
 
 

@@ -1,0 +1,131 @@
+"""The lifecycle document: its own examples over HTTP from a real server.
+
+The examples stand here as the document prints them, each on its one line; only address, key and ids are filled in.
+"""
+
+import http.client
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+
+from deployments.actions import promotion
+from prompts.actions import namespaces
+from prompts.models import PreProdTarget
+from tenants.models import Actor
+from tests import databases, factories
+from tests.live import serving
+
+RESOLVE = r"""
+curl -H "Authorization: Bearer $TOKEN" \ "http://localhost:8000/api/v1/prompts/resolve/agents:rule_37_system_prompt?user_id=dev-user"
+"""
+RENDER = r"""
+curl -X POST http://localhost:8000/api/v1/prompts/render/agents:rule_37_system_prompt \ -H "Authorization: Bearer $TOKEN" \ -H "Content-Type: application/json" \ -d '{ "variables": {"well_name": "Smith Ranch #1"}, "user_id": "dev-user" }'
+"""  # noqa: E501 — as it is printed
+#: The keys of the answers that the document prints; ours may have more.
+RESOLVED = {"version_id", "version_number", "body", "variables_expected", "status", "token_estimate"}
+RENDERED = {"rendered", "token_count", "version_id", "version_number", "source"}
+
+BODY = "You are the AEGIS Rule 37 Spacing Exception Agent. The well is {{ well_name }}."
+NEXT = "You are the AEGIS Rule 37 Spacing Exception Agent, and brief. The well is {{ well_name }}."
+
+
+class Answer(NamedTuple):
+    status: int
+    json: Any
+
+
+class Server(NamedTuple):
+    """A running server, the key of an administrator of a tenant of its own, and the administrator."""
+
+    port: int
+    key: str
+    admin: Actor
+
+    def ask(self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return Answer(response.status, json.loads(response.read() or b"null"))
+        finally:
+            connection.close()
+
+    def run(self, example: str, **ids: str) -> Answer:
+        """Send what a curl example of the document says, with address, key and ids filled in."""
+        for name, value in {"TOKEN": self.key, **ids}.items():
+            assert f"${name}" in example
+            example = example.replace(f"${name}", value)
+        # The document has lost the line ends behind its backslashes.
+        command, *words = shlex.split(re.sub(r"\\\s", " ", example))
+        assert command == "curl"
+        method, url, body, headers = "GET", "", None, {}
+        while words:
+            match words.pop(0):
+                case "-X":
+                    method = words.pop(0)
+                case "-d":
+                    body = words.pop(0)
+                case "-H":
+                    name, _, value = words.pop(0).partition(": ")
+                    headers[name] = value
+                case word:
+                    url = word
+        parts = urlsplit(url)
+        assert parts.netloc == "localhost:8000"
+        return self.ask(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body, headers)
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, django_db_blocker: Any) -> Iterator[Server]:
+    """Granian as it is run for real, and an administrator's key."""
+    limits = {f"RATE_LIMIT_{kind.upper()}": "0" for kind in settings.RATE_LIMITS}
+    with ExitStack() as until_the_end:
+        with django_db_blocker.unblock(), databases.committing():
+            admin = factories.make_actor(factories.make_tenant())
+            key = factories.client_of(admin).key
+            url = until_the_end.enter_context(serving(environment=limits))
+        assert key is not None
+        yield Server(urlsplit(url).port or 0, key, admin)
+
+
+# ----------------------------------------------------------------------------- the document's examples
+def test_resolve_and_render_work_as_they_are_written(server: Server, committed: None) -> None:
+    by = server.admin
+    agents = namespaces.create_namespace("agents", name="Agents", required_approvals=0, by=by)
+    prompt = factories.make_prompt(agents, slug="rule_37_system_prompt", body=BODY, by=by)
+    first = prompt.versions.get()
+    assert server.run(RESOLVE).status == 404
+    promotion.set_tag(prompt, "production", version=first, by=by)
+
+    resolved = server.run(RESOLVE)
+    assert resolved.status == 200
+    assert resolved.json.keys() >= RESOLVED
+    assert (resolved.json["version_id"], resolved.json["version_number"]) == (str(first.pk), 1)
+    assert (resolved.json["body"], resolved.json["status"]) == (BODY, "active")
+    assert resolved.json["variables_expected"] == []
+    assert type(resolved.json["token_estimate"]) is int
+
+    rendered = server.run(RENDER)
+    assert rendered.status == 200
+    assert rendered.json.keys() >= RENDERED
+    assert rendered.json["rendered"] == BODY.replace("{{ well_name }}", "Smith Ranch #1")
+    assert (rendered.json["version_id"], rendered.json["version_number"]) == (str(first.pk), 1)
+    assert (rendered.json["source"], type(rendered.json["token_count"])) == ("active", int)
+
+    second = factories.make_version(prompt, NEXT, by=by)
+    PreProdTarget.objects.create(tenant=prompt.tenant, version=second, user_id="dev-user")
+    promotion.set_tag(prompt, "staging", version=second, by=by)
+    resolved, rendered = server.run(RESOLVE), server.run(RENDER)
+    assert (resolved.json["version_number"], resolved.json["status"]) == (2, "pre_prod")
+    assert (rendered.json["version_number"], rendered.json["source"]) == (2, "pre_prod")
+    somebody = server.run(RESOLVE.replace("dev-user", "somebody-else"))
+    assert (somebody.json["version_number"], somebody.json["status"]) == (1, "active")
+    nobody = server.run(RESOLVE.replace("?user_id=dev-user", ""))
+    assert (nobody.json["version_number"], nobody.json["status"]) == (1, "active")
