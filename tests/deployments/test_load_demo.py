@@ -309,7 +309,7 @@ def test_a_history_that_is_refused_half_way_leaves_nothing_of_its_prompt(
     call_command("create_namespace", "one", "--tenant", "acme", "--required-approvals", "1", stdout=io.StringIO())
     unmoved = {**STORY, "history": STORY["history"][:2]}
     folder = folder_with(tmp_path, first=unmoved, second=STORY)
-    with pytest.raises(CommandError, match=r"second\.yaml: 1 of 1 approvals are missing.*PROMOTION_BLOCKED"):
+    with pytest.raises(CommandError, match=r"second\.yaml: 1 of 1 approvals is missing.*PROMOTION_BLOCKED"):
         load("--folder", folder)
     assert list(Prompt.objects.filter(tenant=acme).values_list("slug", flat=True)) == ["first"]
     assert PromptVersion.objects.filter(tenant=acme).count() == 2
