@@ -126,7 +126,8 @@ def denied(
     prompt_id: UUID | None = None,
 ) -> None:
     """Write down a refused attempt, in a transaction of its own."""
-    data = {"code": error.code, "message": error.message, "claimed": claimed[:100] if claimed else None}
+    said = claimed.replace("\0", "\ufffd")[:100] if claimed else None
+    data = {"code": error.code, "message": error.message, "claimed": said}
     assert data.keys() == DENIED_FIELDS
     assert verb in EVENTS
     with transaction.atomic(durable=True):

@@ -54,7 +54,8 @@ def move(
     if kind == OVERRIDE and version is not None and _decides(by):
         decide(version, approved=True, kind=Approval.OVERRIDE, comment=reason, spent_by=moved, by=by)
     target = _point(tag, moved, version)
-    Approval.objects.filter(pk__in=[each.pk for each in spends]).update(spent_by=moved)
+    # Where approvals are asked for, the database has spent them with the move; elsewhere they are spent here.
+    Approval.objects.open().filter(pk__in=[each.pk for each in spends]).update(spent_by=moved)
     if name == STAGING and old is not None and old != version:
         old.targets.all().delete()
     record(

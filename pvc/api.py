@@ -22,7 +22,7 @@ from pvc import answers, errors, ratelimit
 from pvc.middleware import client_address
 from pvc.strict_json import AlwaysJSON, JSONRenderer, StrictJSONParser
 from tenants import auth
-from tenants.models import Actor
+from tenants.models import Actor, UserRequired
 from tenants.names import InvalidUsername
 
 Row = TypeVar("Row", bound=models.Model)
@@ -95,7 +95,7 @@ def _write_door_refusal(error: errors.DomainError, context: dict[str, Any]) -> N
     verb = getattr(view, "audited", {}).get(getattr(view, "action", None))
     if owner is None or verb is None or error.refusal is not None:
         return
-    if isinstance(error, errors.Forbidden | InvalidUsername):
+    if isinstance(error, errors.Forbidden | InvalidUsername | UserRequired):
         target, prompt_id = view.refused_target()
         by = getattr(view, "actor", None) or owner
         claimed = request.headers.get("X-User-Id")

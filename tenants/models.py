@@ -13,7 +13,7 @@ from django.utils import timezone
 from pvc.errors import Conflict, Invalid, name_constraint
 from pvc.ids import new_id
 from tenants.names import InvalidUsername, canonical_username
-from tenants.scopes import NEVER_THROUGH_A_GATEWAY, SCOPES, scopes_of
+from tenants.scopes import GATEWAY, NEVER_THROUGH_A_GATEWAY, SCOPES, scopes_of
 
 
 class Tenant(models.Model):
@@ -178,6 +178,11 @@ class Actor:
         if user.is_service:
             people |= {user.owner_id, self.api_key.issued_by_id if self.api_key else None} - {None}  # type: ignore[arg-type]
         return frozenset(people)
+
+    @property
+    def speaks_for_a_gateway(self) -> bool:
+        """Whether the key is a gateway's, whose calls name the acting user."""
+        return self.api_key is not None and GATEWAY in self.api_key.scopes
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes

@@ -368,7 +368,8 @@ def rollback(prompt: Prompt, *, by: Actor, version: PromptVersion | None = None,
 
 def _previous(prompt: Prompt, current: PromptVersion) -> PromptVersion:
     """What production was before the current version came in by other ways than a rollback."""
-    arrived = prompt.tag_moves.filter(tag=PRODUCTION, new=current).exclude(kind="rollback").order_by("-number").first()
+    arrivals = prompt.tag_moves.filter(tag=PRODUCTION, new=current).exclude(kind="rollback").exclude(old=current)
+    arrived = arrivals.order_by("-number").first()
     before = prompt.tag_moves.filter(tag=PRODUCTION, old__isnull=False)
     if arrived is not None and arrived.old is not None:
         return arrived.old

@@ -25,6 +25,7 @@ from prompts.models.prompts import PromptArchived
 from pvc.api import ApiViewSet, Form, RowSerializer
 from pvc.errors import NotFound
 from pvc.schema import lifecycle_page_of, refuses
+from tenants.models import UserRequired
 
 _DECISIONS = (promotion.NotPreProd, promotion.OwnVersion, promotion.NotADecider, promotion.AlreadyDecided)
 
@@ -50,7 +51,7 @@ class DecisionViewSet(ApiViewSet):
     }
 
     @extend_schema(request=Targets, responses=VersionOut)
-    @refuses(promotion.NotSealed, promotion.VersionRejected, promotion.PreProdTaken, PromptArchived)
+    @refuses(UserRequired, promotion.NotSealed, promotion.VersionRejected, promotion.PreProdTaken, PromptArchived)
     def promote_pre_prod(self, request: Request, version_id: UUID) -> Response:
         """Make a sealed version pre-production.
 
@@ -62,7 +63,7 @@ class DecisionViewSet(ApiViewSet):
         return self._shown(promotion.promote_pre_prod(version, targets=targets, by=self.actor))
 
     @extend_schema(request=OverridePreProd, responses=VersionOut)
-    @refuses(promotion.NotSealed, promotion.VersionRejected, promotion.Stale, PromptArchived)
+    @refuses(UserRequired, promotion.NotSealed, promotion.VersionRejected, promotion.Stale, PromptArchived)
     def override_pre_prod(self, request: Request, version_id: UUID) -> Response:
         """Replace the version in pre-production.
 
@@ -80,7 +81,7 @@ class DecisionViewSet(ApiViewSet):
         return self._shown(replaced)
 
     @extend_schema(request=None, responses=VersionOut)
-    @refuses(promotion.NotSealed, promotion.VersionRejected, promotion.PromotionBlocked, PromptArchived)
+    @refuses(UserRequired, promotion.NotSealed, promotion.VersionRejected, promotion.PromotionBlocked, PromptArchived)
     def promote_active(self, request: Request, version_id: UUID) -> Response:
         """Make a version live.
 
@@ -92,7 +93,7 @@ class DecisionViewSet(ApiViewSet):
         return self._shown(promotion.promote_active(version, by=self.actor))
 
     @extend_schema(request=ApprovalForm, responses=DecidedVersionOut)
-    @refuses(*_DECISIONS, promotion.DigestMismatch, promotion.NotSealed, PromptArchived)
+    @refuses(UserRequired, *_DECISIONS, promotion.DigestMismatch, promotion.NotSealed, PromptArchived)
     def approve(self, request: Request, version_id: UUID) -> Response:
         """Approve a pre-production version.
 
@@ -109,7 +110,7 @@ class DecisionViewSet(ApiViewSet):
         return self.answer({**VersionOut(found).data, **outcome}, revision=found.revision)
 
     @extend_schema(request=Rejection, responses=VersionOut)
-    @refuses(*_DECISIONS, promotion.NotSealed, PromptArchived)
+    @refuses(UserRequired, *_DECISIONS, promotion.NotSealed, PromptArchived)
     def reject(self, request: Request, version_id: UUID) -> Response:
         """Reject a pre-production version.
 
@@ -117,6 +118,12 @@ class DecisionViewSet(ApiViewSet):
         """
         version = self._version(version_id)
         return self._shown(promotion.reject(version, reason=self.read(Rejection)["reason"], by=self.actor))
+
+    def require(self, scope: str) -> None:
+        """On a gateway's key it is the acting person who decides, so somebody has to be named."""
+        if self.actor.speaks_for_a_gateway and "X-User-Id" not in self.request.headers:
+            raise UserRequired("Name the acting user in X-User-Id.")
+        super().require(scope)
 
     def refused_target(self) -> tuple[str, UUID | None]:
         version_id = self.kwargs["version_id"]

@@ -76,9 +76,9 @@ class PromotionViewSet(PromptDoor):
         Where the namespace asks for approvals, as many other people must have approved this very content; else 409,
         and `details.unmet` says what is missing. Staging is free afterwards.
         """
-        fields = self.read(PromoteForm)
-        reason = fields.get("reason") or ""
-        moved = promotion.promote(prompt_of(self.actor, ref), reason=reason, by=self.actor)
+        prompt = prompt_of(self.actor, ref)
+        reason = self.read(PromoteForm).get("reason") or ""
+        moved = promotion.promote(prompt, reason=reason, by=self.actor)
         before = moved.old.number if moved.old else None
         return self.answer(
             {"promoted": True, "fromVersion": before, "versionId": str(moved.new.pk), "reason": reason or None}

@@ -91,12 +91,13 @@ TAGS = f"""
         IF last_move.kind = 'override' THEN
             IF NOT EXISTS (
                 SELECT 1 FROM prompts_approval a WHERE a.spent_by_id = last_move.id AND a.kind = 'override'
-                    AND a.version_id = NEW.version_id AND a.digest = NEW.digest AND char_length(btrim(a.comment)) >= 10
+                    AND a.version_id = NEW.version_id AND a.digest = NEW.digest
+                    AND char_length(regexp_replace(a.comment, '^\\s+|\\s+$', '', 'g')) >= 10
             ) THEN
                 {refuse("production_is_approved")}
             END IF;
         ELSIF last_move.kind = 'rollback' THEN
-            IF prompts_approvals_of(NEW.version_id, NEW.digest, false) < required OR NOT EXISTS (
+            IF required IS NULL OR prompts_approvals_of(NEW.version_id, NEW.digest, false) < required OR NOT EXISTS (
                 SELECT 1 FROM prompts_tagmove m WHERE m.prompt_id = NEW.prompt_id AND m.tag = NEW.name
                     AND m.new_id = NEW.version_id AND m.number < NEW.revision
             ) THEN
@@ -104,6 +105,10 @@ TAGS = f"""
             END IF;
         ELSIF required IS NULL OR prompts_approvals_of(NEW.version_id, NEW.digest, true) < required THEN
             {refuse("production_is_approved")}
+        ELSE
+            UPDATE prompts_approval SET spent_by_id = last_move.id
+                WHERE version_id = NEW.version_id AND kind = 'review' AND approved
+                    AND spent_by_id IS NULL AND voided_at IS NULL;
         END IF;
         RETURN NEW;
     END $$;
@@ -184,12 +189,33 @@ POLICIES = f"""
             OR NOT EXISTS (
                 SELECT 1 FROM prompts_policychange c WHERE c.namespace_id = NEW.namespace_id AND c.approved
                     AND c.requested_by_id = NEW.changed_by_id AND c.decided_by_id = NEW.approved_by_id
+                    AND c.decided_at >= present.created_at
+                    AND (NEW.required_approvals >= present.required_approvals
+                        OR c.changes -> 'required_approvals' = to_jsonb(NEW.required_approvals))
+                    AND (present.custom_tags @> NEW.custom_tags
+                        OR c.changes -> 'custom_tags' = to_jsonb(NEW.custom_tags))
+                    AND (becomes = was OR becomes @> (c.changes -> 'evaluation_policy'))
             ) THEN
             {refuse("weaker_policies_have_four_eyes")}
         END IF;
         RETURN NEW;
     END $$;
     {trigger("weaker_policies_have_four_eyes", "BEFORE INSERT", "prompts_namespacepolicy", "prompts_check_policy()")}
+
+    CREATE FUNCTION prompts_check_policy_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NOT EXISTS (
+            SELECT 1 FROM tenants_user u WHERE u.id = NEW.requested_by_id AND u.tenant_id = NEW.tenant_id
+        ) OR (NEW.decided_by_id IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM tenants_user u WHERE u.id = NEW.decided_by_id AND u.tenant_id = NEW.tenant_id
+                AND u.is_active AND NOT u.is_service AND u.created_by_id IS DISTINCT FROM NEW.requested_by_id
+        )) THEN
+            {refuse("policy_changes_are_decided_by_others")}
+        END IF;
+        RETURN NEW;
+    END $$;
+    {trigger("policy_changes_are_decided_by_others", "BEFORE INSERT OR UPDATE", "prompts_policychange", "prompts_check_policy_change()")}
+    {trigger("policy_changes_are_not_truncated", "BEFORE TRUNCATE", "prompts_policychange", "pvc_refuse('policy_changes_are_not_truncated')", "STATEMENT")}
 
     CREATE FUNCTION prompts_keep_policy_changes() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN

@@ -188,4 +188,8 @@ name_constraint("weaker_policies_have_four_eyes", Conflict("A weaker policy take
 name_constraint("policies_follow_each_other", Conflict("The policy was changed meanwhile; please try again."))
 name_constraint("policy_changes_have_four_eyes", Conflict("A change of policy is decided by another person."))
 name_constraint("policy_change_in_tenant", Invalid("The change and its namespace belong to one tenant."))
+name_constraint(
+    "policy_changes_are_decided_by_others", Conflict("A change of policy is decided by another active person.")
+)
+name_constraint("policy_changes_are_not_truncated", Conflict("A change of policy is never deleted."))
 name_constraint("decided_changes_are_final", Conflict("This change has been decided."))

@@ -42,6 +42,9 @@ CODES: Final[dict[str, Code]] = {
     "INVALID_USERNAME": Code(
         "X-User-Id cannot be a user's name.", "A user name has no commas, control or invisible characters."
     ),
+    "USER_REQUIRED": Code(
+        "The key is a gateway's, and X-User-Id does not name who acts.", "Name the acting user in X-User-Id."
+    ),
     "INVALID_CURSOR": Code(
         "The cursor belongs to another list, or to no list.",
         "This cursor is not one of this list. Start again without it.",

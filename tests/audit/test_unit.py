@@ -436,9 +436,17 @@ def test_numbers_come_back_from_the_database_as_they_were_hashed(namespace: Name
     assert versions.create_version(prompt, again, by=alice).is_new is False
 
 
+#: Seen in tests/prompts/test_policy_changes.py and tests/deployments/test_promotion_api.py.
+ELSEWHERE = {
+    "namespace.updated",
+    *("policy.changed", "policy.change_requested", "policy.change_approved", "policy.change_rejected"),
+    *("promotion.requested", "promotion.overridden", "promotion.rolled_back", "version.approved", "version.rejected"),
+}
+
+
 def test_every_verb_of_the_table_was_seen_here() -> None:
-    """The tests above name each verb; a new one must join them."""
-    assert set(EVENTS) == {
+    """The tests above name each verb, or another file does; a new one must join them."""
+    assert set(EVENTS) - ELSEWHERE == {
         "tenant.created",
         "user.created",
         "api_key.created",

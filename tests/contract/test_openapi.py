@@ -29,8 +29,6 @@ from tests.factories import Client, error_of, json_of
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
 PUBLIC = {"health", "ready", "metrics", "docs", "openapi"}
-#: Raised on the command line alone: a call to the API always has somebody who makes it.
-NOT_OF_THE_API = {"USER_REQUIRED"}
 
 
 # ----------------------------------------------------------------------------- reading it
@@ -255,7 +253,7 @@ def codes_of(kind: type[errors.DomainError]) -> set[str]:
 
 
 def test_every_code_that_can_be_raised_is_named() -> None:
-    raised = codes_of(errors.DomainError) - NOT_OF_THE_API
+    raised = codes_of(errors.DomainError)
     plain = {"METHOD_NOT_ALLOWED", "UNSUPPORTED_MEDIA_TYPE", "INTERNAL_ERROR"}
     assert refusals.CODES.keys() == raised | plain
     text = str(DOCUMENT)

@@ -9,7 +9,9 @@ import pytest
 from audit.models import AuditEntry, OutboxEvent
 from prompts.actions import namespaces
 from prompts.models import Approval, Prompt, PromptVersion
+from tenants import actions
 from tenants.models import Actor, Tenant
+from tenants.scopes import SCOPES
 from tests import factories
 from tests.factories import Client, client_of, error_of, json_of
 
@@ -279,3 +281,27 @@ def test_what_waits_says_what_is_missing_and_what_it_changes(
     assert waiting["waiting_seconds"] >= 0
     decide(reviewer(acme), two.versions[1])
     assert json_of(as_bob.get("/prompts/pending-approvals"))["data"] == []
+
+
+def test_an_override_of_what_is_live_does_not_hide_what_was_before(as_admin: Client) -> None:
+    ids = [json_of(as_admin.post("/prompts", {"name": "free", "template": "1"}))["latestVersion"]["id"]]
+    ids.append(json_of(as_admin.post("/prompts/free/versions", {"content": "2"}))["id"])
+    for version_id in ids:
+        as_admin.post("/prompts/free/tags/production", {"versionId": version_id})
+    as_admin.post("/prompts/free/promote/override", {"versionId": ids[1], "reason": "to be sure of it"})
+    assert json_of(as_admin.post("/prompts/free/rollback"))["toVersion"] == 1
+
+
+def test_on_a_gateways_key_nobody_decides_without_being_named(
+    acme: Tenant, as_alice: Client, one: Guarded, bob: Actor
+) -> None:
+    version = one.versions[1]
+    to_pre_prod(as_alice, version)
+    key = actions.create_api_key("gate", owner=bob.author, scopes=set(SCOPES), by=Actor.command(acme))
+    gateway = Client(key.text)
+    refused = decide(gateway, version)
+    assert (refused.status_code, error_of(refused)["code"]) == (400, "USER_REQUIRED")
+    assert verbs_of(acme)[-1] == "version.approved.denied"
+    assert one.serving(as_alice) is None
+    named = gateway.post(f"/prompts/versions/{version.pk}/approve", {}, X_User_Id="bob")
+    assert json_of(named)["activated"] is True

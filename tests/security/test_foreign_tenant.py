@@ -26,7 +26,11 @@ from tests.security.bodies import OBJECT_ROUTES, READ_ROUTES, ROUTES, Ground, Ro
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PATHS = sorted({route.path for route in OBJECT_ROUTES})
-LISTS = [route for route in READ_ROUTES if route.name in ("prompts", "namespaces", "api-keys", "audit-log")]
+LISTS = [
+    route
+    for route in READ_ROUTES
+    if route.name in ("prompts", "namespaces", "pending-approvals", "api-keys", "audit-log")
+]
 
 
 # ----------------------------------------------------------------------------- the table is covered
@@ -44,6 +48,7 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
         "GET /prompts/audit",
         "GET /prompts/namespaces",
         "POST /prompts/namespaces",
+        "GET /prompts/pending-approvals",
         "GET /api-keys",
         "POST /api-keys",
     }
@@ -207,7 +212,9 @@ def test_a_cursor_is_good_for_its_own_tenant_only(as_eve: Client, eve: Actor, cu
     bodies.lay_ground(eve)
     for path, cursor in cursors.items():
         answer = as_eve.get(f"{path}&cursor={cursor}")
-        is_list = re.fullmatch(r"/(prompts|api-keys|prompts/audit|prompts/namespaces)\?.*", path)
+        is_list = re.fullmatch(
+            r"/(prompts|api-keys|prompts/audit|prompts/namespaces|prompts/pending-approvals)\?.*", path
+        )
         assert answer.status_code == (400 if is_list else 404), path
 
 

@@ -75,12 +75,12 @@ QUERIES = {"diff": "?fromVersion=1&toVersion=2"}
 
 
 def read_faults(client: Client, ground: Ground) -> Iterator[str]:
-    """Every GET route answers, with 404 only where something may be gone."""
+    """Every GET route answers, with 404 or 410 only where something may be gone or archived."""
     for route in READ_ROUTES:
         path = route.filled(ground.values) + QUERIES.get(route.name, "")
         while path:
             answer = client.get(path)
-            if answer.status_code not in (200, 404):
+            if answer.status_code not in (200, 404, 410):
                 yield f"afterwards, {path}: {answer.status_code} {answer.content[:200]!r}"
             if fault := bodies.fault_of(answer):
                 yield f"afterwards, {path}: {fault}"

@@ -1,0 +1,726 @@
+"""What is served is what was approved, whatever door a change came through.
+
+One person alone tries them, with every right there is: an administrator and the author of every version. The namespace
+asks for two approvals, and half of them are there for the version in staging. The doors are every write route of the
+URL table, every command, every page of the console, and what several calls can do together.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin as console
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import DatabaseError, transaction
+from django.http import HttpResponse
+from django.test import Client as Browser
+from django.urls import reverse
+
+from audit.models import AuditEntry
+from deployments.actions import promotion
+from prompts import pointers
+from prompts.actions import namespaces
+from prompts.models import Approval, Prompt, PromptVersion
+from tenants import actions
+from tenants.models import Actor, ApiKey, Tenant, User
+from tenants.scopes import GATEWAY, SCOPES
+from tests import factories
+from tests.factories import Client, client_of, json_of
+from tests.security.bodies import WRITE_ROUTES, Route
+
+ALL = sorted(set(SCOPES) - {GATEWAY})
+REASON = "the live text insults customers"
+PATH = "/prompts/guarded:support"
+
+
+# ----------------------------------------------------------------------------- the ground
+@dataclass
+class Ground:
+    """A prompt of which version 2 was approved by two and is live; version 3 has one approval of two."""
+
+    admin: Actor
+    bob: Actor
+    prompt: Prompt
+    versions: list[PromptVersion]
+    reader: Client
+    person: Client
+    door: str = ""
+    calls: list[str] = field(default_factory=list)
+
+    def id(self, number: int) -> str:
+        return str(self.versions[number - 1].pk)
+
+    def text(self, number: int) -> str:
+        return self.versions[number - 1].body
+
+    def served(self) -> list[Any]:
+        """What the reading routes and the tables say is live."""
+        production = self.reader.get(f"{PATH}/production")
+        resolved = self.reader.get("/prompts/resolve/guarded:support?user_id=customer-1")
+        return [
+            *self.pointed(),
+            *_shown(production, "number", "digest", "content"),
+            *_shown(resolved, "version_number", "digest", "body", "status"),
+        ]
+
+    def pointed(self) -> list[Any]:
+        """What the table of tags says is live."""
+        return list(self.prompt.tags.filter(name="production").values_list("version__number", "digest"))
+
+    def require_same(self, call: str, *, is_refused: bool = False) -> None:
+        """The tables are asked after every call; the reading routes after each that was not refused."""
+        self.calls.append(call)
+        live = self.versions[1]
+        same = [2, live.digest, live.body]
+        expected = [(2, live.digest)] if is_refused else [(2, live.digest), 200, *same, 200, *same, "active"]
+        found = self.pointed() if is_refused else self.served()
+        assert found == expected, f"{call} came through “{self.door}”, one of {len(DOORS)} doors"
+
+    def call(self, method: str, path: str, body: Any = None, *, by: Client | None = None, **headers: str) -> Any:
+        """One call, after which the same is served as before."""
+        answer = (by or self.person)(method, path, body, **headers)
+        assert answer.status_code < 500, f"{method} {path} {body}"
+        told = f"{method} {path} {body} {headers} ({answer.status_code})"
+        self.require_same(told, is_refused=answer.status_code >= 400)
+        return answer
+
+    def command(self, *words: str) -> None:
+        """One command, after which the same is served as before."""
+        try:
+            call_command(*words)
+        except CommandError as refused:
+            self.require_same(f"{' '.join(words)} ({refused})", is_refused=True)
+        else:
+            self.require_same(" ".join(words))
+
+    def every_road(self, number: int, by: Client | None = None) -> None:
+        """All calls that make a version live, one after the other."""
+        version = self.id(number)
+        self.call("POST", f"/prompts/versions/{version}/approve", {}, by=by)
+        self.call("POST", f"/prompts/versions/{version}/promote-active", {}, by=by)
+        self.call("POST", f"{PATH}/tags/production", {"versionId": version}, by=by)
+        self.call("POST", f"{PATH}/promote", {}, by=by)
+        self.call("POST", f"{PATH}/rollback", {"versionId": version}, by=by)
+
+
+def _shown(answer: HttpResponse, *names: str) -> list[Any]:
+    body = json_of(answer)
+    return [answer.status_code, *(body.get(name) for name in names)]
+
+
+@pytest.fixture
+def ground(acme: Tenant, admin: Actor, bob: Actor) -> Ground:
+    carol = factories.make_actor(acme, "carol", "Reviewer")
+    dave = factories.make_actor(acme, "dave", "Operator")
+    namespace = namespaces.create_namespace("guarded", name="Guarded", required_approvals=2, by=Actor.command(acme))
+    prompt = factories.make_prompt(namespace, slug="support", body="Text 1", by=admin)
+    made = [factories.make_version(prompt, f"Text {number}", by=admin) for number in range(2, 6)]
+    versions = [prompt.versions.get(number=1), *made]
+    promotion.override(prompt, version=versions[0], reason=REASON, by=dave)
+    promotion.promote_pre_prod(versions[1], by=admin)
+    for person in (bob, carol):
+        promotion.approve(versions[1], by=person)
+    promotion.promote_pre_prod(versions[2], by=admin)
+    promotion.approve(versions[2], by=bob)
+    reader = client_of(factories.make_actor(acme, "reader", "Author"))
+    return Ground(admin, bob, prompt, versions, reader, client_of(admin))
+
+
+# ----------------------------------------------------------------------------- routes
+Bodies = Callable[[Ground], list[Any]]
+
+
+def _empty(_ground: Ground) -> list[Any]:
+    return [{}]
+
+
+def _versions(ground: Ground, **more: str) -> list[Any]:
+    return [{"versionId": ground.id(number), **more} for number in (3, 4, 1, 2)]
+
+
+def _contents(ground: Ground) -> list[Any]:
+    """The live text again, the half approved one, a new one; with what a row has and nobody may set."""
+    texts = [{"content": ground.text(2)}, {"content": ground.text(3)}, {"content": "New"}]
+    forged = {"number": 2, "digest": ground.versions[1].digest, "tags": ["production"], "status": "active"}
+    return [
+        *texts,
+        {"content": "New 2", "metadata": {"status": "active"}},
+        *({**texts[2], n: v} for n, v in forged.items()),
+    ]
+
+
+def _prompts(ground: Ground) -> list[Any]:
+    return [
+        {"name": name, "template": "New", "namespace": namespace}
+        for name in ("support", "guarded-support", "support-2")
+        for namespace in ("guarded", "default")
+    ]
+
+
+def _prompt_changes(ground: Ground) -> list[Any]:
+    return [
+        {"template": "New"},
+        {"template": ground.text(4)},
+        {"template": ground.text(2), "config": {"model": "other"}},
+        {"variables": {"name": {"default": "x"}}},
+        {"metadata": {"production": ground.id(4)}},
+        {"description": "other"},
+        {"namespace": "default"},
+        {"name": "other"},
+    ]
+
+
+def _policies(ground: Ground) -> list[Any]:
+    return [
+        {"required_approvals": 1},
+        {"required_approvals": 0},
+        {"required_approvals": 0, "name": "Guarded"},
+        {"required_approvals": None},
+        {"required_approvals": 3, "custom_tags": ["canary"]},
+        {"custom_tags": ["production"]},
+        {"custom_tags": ["live"]},
+        {"evaluation_policy": {"mode": "off", "threshold": 0}},
+        {"name": "default"},
+        {"slug": "default"},
+    ]
+
+
+def _new_namespaces(ground: Ground) -> list[Any]:
+    return [{"slug": slug, "name": "Guarded", "required_approvals": 0} for slug in ("guarded", "support", "guarded-2")]
+
+
+def _keys(ground: Ground) -> list[Any]:
+    return [
+        {"name": "second", "scopes": ALL},
+        {"name": "gateway", "scopes": [*ALL, GATEWAY]},
+        {"name": "bobs", "scopes": ALL, "owner": "bob"},
+    ]
+
+
+#: What is sent to each write route. A route that is new says here what it could change.
+BODIES: dict[tuple[str, str], Bodies] = {
+    ("POST", "render"): lambda _: [{"variables": {}}],
+    ("POST", "render-version"): lambda _: [{"variables": {}}],
+    ("POST", "render-by-name"): lambda _: [{"variables": {}, "user_id": "customer-1"}],
+    ("POST", "prompts"): _prompts,
+    ("PUT", "prompt"): _prompt_changes,
+    ("POST", "unarchive-prompt"): _empty,
+    ("POST", "versions"): _contents,
+    ("POST", "tag"): lambda ground: [
+        *_versions(ground, reason=REASON),
+        {"versionId": ground.id(4), "digest": "0" * 64},
+    ],
+    ("DELETE", "tag"): _empty,
+    ("POST", "promote"): lambda _: [{}, {"reason": REASON}],
+    ("POST", "override-promotion"): lambda ground: [
+        *_versions(ground),
+        *_versions(ground, reason="too short"),
+        *_versions(ground, reason=" \t\n" * 10),
+    ],
+    ("POST", "rollback"): lambda ground: [{}, *_versions(ground)],
+    ("POST", "promote-pre-prod"): lambda _: [
+        {},
+        {"target_users": ["*"]},
+        {"target_users": [""]},
+        {"target_users": ["tester"]},
+    ],
+    ("POST", "override-pre-prod"): lambda ground: [
+        {"expected_version_id": ground.id(number), "reason": REASON, "target_users": users}
+        for number in (3, 4)
+        for users in (["*"], ["tester"])
+    ],
+    ("POST", "promote-active"): _empty,
+    ("POST", "approve"): lambda ground: [
+        {},
+        {"digest": ground.versions[2].digest},
+        {"digest": ground.versions[1].digest},
+    ],
+    ("POST", "reject"): lambda _: [{"reason": "no"}],
+    ("POST", "namespaces"): _new_namespaces,
+    ("PUT", "namespace"): _policies,
+    ("POST", "approve-policy-change"): _empty,
+    ("POST", "reject-policy-change"): _empty,
+    ("POST", "api-keys"): _keys,
+    ("DELETE", "api-key"): _empty,
+}
+
+#: The route that one person may take alone to end what is served.
+EXCLUDED: dict[tuple[str, str], str] = {
+    (
+        "DELETE",
+        "prompt",
+    ): "archiving ends what is served, under its own right and audit verb; “archived and back” is a door",
+}
+
+#: What else one person may do, by name: it is announced, or it ends what is served, or it was approved once.
+ALONE: dict[str, tuple[str, str, Callable[[Ground], Any], str]] = {
+    "override": (
+        "POST",
+        f"{PATH}/promote/override",
+        lambda g: {"versionId": g.id(4), "reason": REASON},
+        "promotion.overridden",
+    ),
+    "deletion of production": ("DELETE", f"{PATH}/tags/production", lambda _: None, "tag.removed"),
+    "archiving": ("DELETE", PATH, lambda _: None, "prompt.archived"),
+}
+
+
+def _values(ground: Ground, name: str) -> list[str]:
+    """What a parameter of a path can name."""
+    asked = ground.prompt.namespace.changes.first()
+    keys = ApiKey.objects.filter(owner__in=[ground.admin.author, ground.bob.author]).order_by("-id")
+    return {
+        "ref": [""],  # each time spelt otherwise, below
+        "qualified_name": ["guarded:support"],
+        "version": ["3"],
+        "version_id": [ground.id(number) for number in (3, 4, 1, 2)],
+        "name": ["production", "staging", "draft", "live", "Production"],
+        "namespace_id": ["guarded", str(ground.prompt.namespace_id)],
+        "change_id": [str(asked.pk) if asked else ""],
+        "key_id": [str(key.pk) for key in keys],
+    }[name]
+
+
+def _paths(route: Route, ground: Ground) -> Iterator[str]:
+    spellings = itertools.cycle([str(ground.prompt.pk), "guarded:support"])
+    for chosen in itertools.product(*(_values(ground, name) for name in route.parameters)):
+        filled = dict(zip(route.parameters, chosen, strict=True))
+        if "ref" in filled:
+            filled["ref"] = next(spellings)
+        if (route.method, filled.get("name")) != ("DELETE", "production"):
+            yield route.filled(filled)
+
+
+def by_route(route: Route) -> Callable[[Ground], None]:
+    def through(ground: Ground) -> None:
+        if "change_id" in route.parameters:
+            ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": 0})
+        for first, path in enumerate(list(_paths(route, ground))):
+            for number, body in enumerate(BODIES[route.method, route.name](ground)):
+                ground.call(route.method, path, body)
+                if number == first == 0:
+                    ground.call(route.method, path, body, X_User_Id="bob")
+                    for _ in range(2):
+                        ground.call(route.method, path, body, Idempotency_Key="again")
+        ground.every_road(4)
+
+    return through
+
+
+# ----------------------------------------------------------------------------- commands
+Words = list[list[str]]
+_MINE = ["--tenant", "acme", "--as", "admin"]
+
+#: What is asked of each command that writes; {folder} holds a history of the demo's kind.
+COMMANDS: dict[str, Words] = {
+    "promote": [
+        ["guarded:support", *_MINE],
+        *(["guarded:support", "--version-number", number, "--reason", REASON, *_MINE] for number in "1345"),
+    ],
+    "approve": [["guarded:support", number, *_MINE] for number in "12345"],
+    "rollback": [["guarded:support", *_MINE], *(["guarded:support", "--to", number, *_MINE] for number in "12345")],
+    "create_namespace": [
+        ["guarded", "--tenant", "acme", "--required-approvals", "0", "--as", "admin"],
+        ["guarded", "--tenant", "acme", "--required-approvals", "0"],
+        ["other", "--tenant", "acme", "--required-approvals", "0"],
+    ],
+    "create_tenant": [["acme"], ["acme", "--exists-ok"], ["acme-2"]],
+    "create_user": [
+        ["admin", "--tenant", "acme", "--group", "Reviewer", "--exists-ok"],
+        ["ADMIN", "--tenant", "acme", "--group", "Reviewer"],
+        ["bot", "--tenant", "acme", "--group", "Administrator", "--service", "--owner", "admin"],
+    ],
+    "create_api_key": [
+        ["mine", "--owner", "admin", "--all-scopes"],
+        ["mine", "--owner", "admin", "--all-scopes", "--gateway"],
+    ],
+    "revoke_api_key": [["{bobs_key}", "--as", "admin"]],
+    "load_demo": [["--tenant", "acme", "--folder", "{folder}"]],
+}
+READING = {"healthy", "list_api_keys", "pending_approvals"}
+EXCLUDED_COMMANDS = {"migrate": "brings the tables to this release; it is given no text and no version"}
+
+#: The same histories as in demo/: alice (Author), bob (Reviewer) and dave (Operator) act in them.
+_STORY = """
+description: Answers
+example: {}
+history:
+  - {write: 1, by: alice, reason: first, content: Text from a file}
+  - {move: staging, to: 1, by: alice, reason: try}
+  - {move: production, to: 1, by: bob, reason: live}
+"""
+
+
+def by_command(name: str) -> Callable[[Ground], None]:
+    def through(ground: Ground, tmp_path: Path) -> None:
+        folder = tmp_path / "guarded"
+        folder.mkdir()
+        for prompt in ("support", "another"):
+            (folder / f"{prompt}.yaml").write_text(_STORY)
+        key = ApiKey.objects.filter(owner=ground.bob.author).latest("id")
+        named = {"folder": str(tmp_path), "bobs_key": key.key_id}
+        for words in COMMANDS[name]:
+            ground.command(name, *(word.format(**named) for word in words))
+        live = Prompt.objects.filter(namespace=ground.prompt.namespace, tags__name="production")
+        assert list(live) == [ground.prompt]
+        ground.every_road(4)
+
+    return through  # type: ignore[return-value]  # the one kind of door that needs a folder
+
+
+def commands() -> set[str]:
+    """Every command of our own apps, from their folders."""
+    root = Path(apps.get_app_config("prompts").path).parent
+    return {path.stem for path in root.glob("[a-z]*/management/commands/*.py") if path.stem != "__init__"}
+
+
+# ----------------------------------------------------------------------------- the console
+MODELS = [
+    model for model in console.site._registry if model._meta.app_label in ("prompts", "tenants", "audit", "deployments")
+]
+
+
+def by_console(model: Any) -> Callable[[Ground], None]:
+    def through(ground: Ground) -> None:
+        person = ground.admin.author
+        person.is_staff = True
+        person.save(update_fields=["is_staff"])
+        staff = User.objects.create(username="staff", tenant=None, is_staff=True, is_superuser=True)
+        fields = {
+            "version": ground.id(4),
+            "digest": ground.versions[3].digest,
+            "required_approvals": "0",
+            "approved": "on",
+        }
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        rows = [str(pk) for pk in model._default_manager.values_list("pk", flat=True)[:2]]
+        pages = [
+            reverse(f"{name}_add"),
+            *(reverse(f"{name}_{what}", args=[pk]) for pk in rows for what in ("change", "delete")),
+        ]
+        removal = {"action": "delete_selected", "_selected_action": rows, "post": "yes"}
+        for user in (person, staff):
+            browser = Browser()
+            browser.force_login(user)
+            for page in pages:
+                answer = browser.post(page, {**fields, "post": "yes", "_save": "Save"})
+                assert answer.status_code < 500
+                ground.require_same(f"POST {page} as {user} ({answer.status_code})")
+            browser.post(reverse(f"{name}_changelist"), removal)
+            ground.require_same(f"{model} deleted as {user}")
+        ground.every_road(4)
+
+    return through
+
+
+# ----------------------------------------------------------------------------- several calls together
+def weaken_first(ground: Ground) -> None:
+    """The policy is asked to be weaker, and the same person agrees, through another key too."""
+    second = Client(factories.make_key(ground.admin.author, ALL).text)
+    for approvals in (1, 0):
+        asked = ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": approvals})
+        change = json_of(asked)["pending_change"]["id"]
+        for by in (ground.person, second):
+            ground.call("POST", f"/prompts/namespaces/guarded/changes/{change}/approve", {}, by=by)
+            ground.every_road(3, by=by)
+
+
+def stricter_and_back(ground: Ground) -> None:
+    for approvals in (5, 2, 1, 0):
+        ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": approvals})
+        ground.every_road(3)
+
+
+def a_tag_of_ones_own(ground: Ground) -> None:
+    asked = ground.call("PUT", "/prompts/namespaces/guarded", {"custom_tags": ["live"]})
+    ground.call("POST", f"/prompts/namespaces/guarded/changes/{json_of(asked)['pending_change']['id']}/approve", {})
+    for name in ("live", "draft", "staging"):
+        ground.call("POST", f"{PATH}/tags/{name}", {"versionId": ground.id(4)})
+    ground.every_road(4)
+
+
+def another_key(ground: Ground) -> None:
+    text = json_of(ground.call("POST", "/api-keys", {"name": "second", "scopes": ALL}))["key"]
+    ground.every_road(3, by=Client(text))
+    ground.every_road(4, by=Client(text))
+
+
+def _service(ground: Ground, owner: User) -> Client:
+    account = actions.create_user(
+        f"bot-{owner.username}", groups=["Administrator"], service_owner=owner, by=Actor.command(ground.admin.tenant)
+    )
+    issued = actions.create_api_key("bot", owner=account, scopes=ALL, by=ground.admin)
+    return Client(issued.text)
+
+
+def a_service_account_decides(ground: Ground) -> None:
+    for owner in (ground.admin.author, ground.bob.author):
+        ground.every_road(3, by=_service(ground, owner))
+
+
+def a_service_account_writes(ground: Ground) -> None:
+    """The person who owns the account, or issued its key, decides on what it wrote."""
+    for owner in (ground.admin.author, ground.bob.author):
+        account = _service(ground, owner)
+        written = json_of(ground.call("POST", f"{PATH}/versions", {"content": f"By a bot of {owner}"}, by=account))
+        version = PromptVersion.objects.get(pk=written["id"])
+        ground.versions.append(version)
+        number = len(ground.versions)
+        ground.call("DELETE", f"{PATH}/tags/staging")
+        ground.call("POST", f"/prompts/versions/{version.pk}/promote-pre-prod", {}, by=account)
+        pointers.decide(
+            version, approved=True, by=Actor.command(ground.admin.tenant, User.objects.get(username="carol"))
+        )
+        ground.every_road(number)
+        ground.every_road(number, by=account)
+
+
+def staging_first(ground: Ground) -> None:
+    for number in (4, 1, 2, 3):
+        ground.call("POST", f"{PATH}/tags/staging", {"versionId": ground.id(number)})
+        ground.every_road(number if number != 2 else 4)
+
+
+def approve_one_and_move_the_tag(ground: Ground) -> None:
+    """The approval is of version 3; what is in staging when it is promoted is version 4."""
+    body = {"expected_version_id": ground.id(3), "reason": REASON}
+    ground.call("POST", f"/prompts/versions/{ground.id(4)}/promote-pre-prod/override", body)
+    ground.call("POST", f"/prompts/versions/{ground.id(4)}/approve", {"digest": ground.versions[2].digest})
+    ground.every_road(4)
+
+
+def the_same_content_again(ground: Ground) -> None:
+    for number in (3, 2, 4):
+        ground.call("POST", f"{PATH}/versions", {"content": ground.text(number)})
+        ground.call("PUT", PATH, {"template": ground.text(number)})
+        ground.every_road(number if number != 2 else 4)
+
+
+def almost_the_same_content(ground: Ground) -> None:
+    """The text of the live version with another model, other variables, an invisible character."""
+    for more in ({"config": {"model": "other"}}, {"variables": {"name": "x"}}, {"content": f"{ground.text(2)}\u200b"}):
+        answer = ground.call("POST", f"{PATH}/versions", {"content": ground.text(2), **more})
+        made = json_of(answer)["id"]
+        ground.call("POST", f"{PATH}/tags/production", {"versionId": made})
+        ground.call("POST", f"/prompts/versions/{made}/promote-active", {})
+
+
+def archived_and_back(ground: Ground) -> None:
+    assert ground.person.delete(PATH).status_code == 200
+    for method, path, body in (
+        ("POST", f"{PATH}/tags/production", {"versionId": ground.id(4)}),
+        ("POST", f"{PATH}/promote", {}),
+        ("PUT", PATH, {"template": "New"}),
+        ("POST", f"{PATH}/promote/override", {"versionId": ground.id(4), "reason": REASON}),
+    ):
+        assert ground.person(method, path, body).status_code == 410
+    ground.call("POST", f"{PATH}/unarchive", {})
+    ground.every_road(4)
+
+
+def taken_away_and_set_again(ground: Ground) -> None:
+    """Without production nothing is served, and nothing comes back without approvals either."""
+    assert ground.person.delete(f"{PATH}/tags/production").status_code == 204
+    assert ground.served()[0] == 404
+    for number in (4, 3, 1, 2):
+        version = ground.id(number)
+        for path, body in (
+            (f"{PATH}/tags/production", {"versionId": version}),
+            (f"/prompts/versions/{version}/promote-active", {}),
+            (f"{PATH}/rollback", {"versionId": version}),
+            (f"{PATH}/promote", {}),
+        ):
+            ground.person.post(path, body)
+            assert ground.pointed() == [], f"{path} {body}"
+    promotion.override(ground.prompt, version=ground.versions[1], reason=REASON, by=ground.admin)
+    ground.require_same("an override brings the approved version back")
+
+
+def rejected_and_asked_for_again(ground: Ground) -> None:
+    ground.call("POST", f"/prompts/versions/{ground.id(3)}/reject", {"reason": "mine"})
+    ground.call("DELETE", f"{PATH}/tags/staging")
+    ground.call("POST", f"/prompts/versions/{ground.id(3)}/promote-pre-prod", {"target_users": ["tester"]})
+    ground.every_road(3)
+
+
+def everybody_in_pre_production(ground: Ground) -> None:
+    for users in (["*"], ["customer-*"], ["%"], [".*"], ["customer_1"], ["CUSTOMER-1"], [" customer-1"], ["customer-"]):
+        ground.call("POST", f"/prompts/versions/{ground.id(3)}/promote-pre-prod", {"target_users": users})
+
+
+def replayed(ground: Ground) -> None:
+    """One idempotency key for everything, and an earlier answer of somebody else's."""
+    bobs = client_of(ground.bob)
+    ground.call("POST", f"{PATH}/promote", {}, by=bobs, Idempotency_Key="k")
+    for path, body in (
+        (f"{PATH}/promote", {}),
+        (f"{PATH}/tags/staging", {"versionId": ground.id(4)}),
+        (f"{PATH}/tags/production", {"versionId": ground.id(4)}),
+        (f"/prompts/versions/{ground.id(4)}/promote-active", {}),
+        (f"{PATH}/rollback", {}),
+    ):
+        for _ in range(2):
+            ground.call("POST", path, body, Idempotency_Key="k")
+            ground.call("POST", path, body, Idempotency_Key="k", X_User_Id="bob")
+
+
+def with_preconditions(ground: Ground) -> None:
+    for match in ('"1"', '"2"', '"3"', "*", 'W/"2"', '"2", "3"'):
+        ground.call("POST", f"{PATH}/tags/production", {"versionId": ground.id(4)}, If_Match=match)
+
+
+def a_prompt_that_shadows(ground: Ground) -> None:
+    """Prompts and namespaces whose names look like this one's."""
+    ground.call("POST", "/prompts/namespaces", {"slug": "guarded-support", "name": "x", "required_approvals": 0})
+    for namespace in ("default", "guarded-support", "guarded"):
+        ground.call("POST", "/prompts", {"name": "support", "template": "New", "namespace": namespace})
+        ground.call("POST", "/prompts/support/tags/production", {"versionId": ground.id(4)})
+
+
+def a_gateways_key(ground: Ground) -> None:
+    """A key that could name bob is not to be had from the API."""
+    for scopes in ([GATEWAY], [*ALL, GATEWAY]):
+        assert ground.call("POST", "/api-keys", {"name": "g", "scopes": scopes}).status_code == 403
+    for name in ("bob", "Bob", "bob "):
+        ground.call("POST", f"/prompts/versions/{ground.id(3)}/approve", {}, X_User_Id=name)
+
+
+def bobs_key_is_revoked(ground: Ground) -> None:
+    assert ground.bob.api_key is not None
+    ground.call("DELETE", f"/api-keys/{ground.bob.api_key.pk}")
+    ground.every_road(3)
+
+
+def a_restored_dump(ground: Ground, tmp_path: Path) -> None:
+    """`loaddata` writes rows as they stand, past every verb; the database is asked all the same."""
+    tag = ground.prompt.tags.get(name="production")
+    version = ground.versions[3]
+    approvals = [
+        {
+            "tenant": str(tag.tenant_id),
+            "prompt": str(tag.prompt_id),
+            "version": str(version.pk),
+            "digest": version.digest,
+        }
+        | {"author": str(author), "decided_by": str(ground.admin.author.pk), "approved": True}
+        for author in (ground.admin.author.pk, ground.bob.author.pk)
+    ]
+    pointer = {
+        "tenant": str(tag.tenant_id),
+        "prompt": str(tag.prompt_id),
+        "name": "production",
+        "digest": version.digest,
+    }
+    rows = [
+        *({"model": "prompts.approval", "fields": fields} for fields in approvals),
+        *(
+            {
+                "model": "prompts.tag",
+                "pk": str(tag.pk),
+                "fields": {**pointer, "version": str(version.pk), "revision": number},
+            }
+            for number in (tag.revision, tag.revision + 1)
+        ),
+    ]
+    for row in rows:
+        dump = tmp_path / "dump.json"
+        dump.write_text(json.dumps([row]))
+        with pytest.raises(DatabaseError), transaction.atomic():
+            call_command("loaddata", str(dump), verbosity=0)
+        ground.require_same(f"loaddata {row}")
+
+
+SCENARIOS: list[Callable[..., None]] = [
+    weaken_first,
+    stricter_and_back,
+    a_tag_of_ones_own,
+    another_key,
+    a_service_account_decides,
+    a_service_account_writes,
+    staging_first,
+    approve_one_and_move_the_tag,
+    the_same_content_again,
+    almost_the_same_content,
+    archived_and_back,
+    taken_away_and_set_again,
+    rejected_and_asked_for_again,
+    everybody_in_pre_production,
+    replayed,
+    with_preconditions,
+    a_prompt_that_shadows,
+    a_gateways_key,
+    bobs_key_is_revoked,
+    a_restored_dump,
+]
+
+DOORS: dict[str, Callable[..., None]] = {
+    **{str(route): by_route(route) for route in WRITE_ROUTES if (route.method, route.name) not in EXCLUDED},
+    **{f"manage.py {name}": by_command(name) for name in COMMANDS},
+    **{f"console: {model._meta.verbose_name_plural}": by_console(model) for model in MODELS},
+    **{scenario.__name__.replace("_", " "): scenario for scenario in SCENARIOS},
+}
+
+
+# ----------------------------------------------------------------------------- tests
+@pytest.mark.parametrize("door", list(DOORS))
+def test_what_is_served_stays_what_was_approved(ground: Ground, tmp_path: Path, door: str) -> None:
+    ground.door = door
+    through = DOORS[door]
+    ground.require_same("nothing yet")
+    through(*([ground, tmp_path] if "tmp_path" in through.__code__.co_varnames else [ground]))
+    assert len(ground.calls) > 1
+    reviews = Approval.objects.filter(kind=Approval.REVIEW, approved=True, decided_by=ground.admin.author)
+    assert not reviews.exists(), f"the author approved through “{door}”, one of {len(DOORS)} doors"
+
+
+def test_there_are_at_least_twenty_five_doors() -> None:
+    assert len(DOORS) >= 25, f"{len(DOORS)} doors"
+
+
+def test_every_write_route_is_a_door_or_excluded_by_name() -> None:
+    """A new route that writes says in BODIES what it could change, or in EXCLUDED why it may."""
+    routes = {(route.method, route.name) for route in WRITE_ROUTES}
+    assert routes == BODIES.keys() | EXCLUDED.keys()
+    assert not BODIES.keys() & EXCLUDED.keys()
+
+
+def test_every_command_is_a_door_or_excluded_by_name() -> None:
+    assert commands() == COMMANDS.keys() | READING | EXCLUDED_COMMANDS.keys()
+
+
+def test_the_console_is_a_door_for_every_model_it_shows() -> None:
+    assert {"Tag", "TagMove", "Namespace", "PromptVersion", "User"} <= {model.__name__ for model in MODELS}
+
+
+@pytest.mark.parametrize(("method", "path", "body", "verb"), ALONE.values(), ids=list(ALONE))
+def test_what_one_person_may_do_alone_is_written_down(
+    ground: Ground, acme: Tenant, method: str, path: str, body: Callable[[Ground], Any], verb: str
+) -> None:
+    before = AuditEntry.objects.filter(tenant_id=acme.pk).latest("seq").seq
+    assert ground.person(method, path, body(ground)).status_code in (200, 204)
+    entries = AuditEntry.objects.filter(tenant_id=acme.pk, seq__gt=before).values_list("verb", "actor")
+    assert (verb, "admin") in entries
+
+
+def test_one_person_goes_back_alone_to_what_was_approved(ground: Ground, acme: Tenant) -> None:
+    """The other exception: two others approved that content, and it was live."""
+    promotion.approve(ground.versions[2], by=Actor.command(acme, User.objects.get(username="carol")))
+    assert ground.pointed()[0][0] == 3
+    assert json_of(ground.person.post(f"{PATH}/rollback"))["toVersion"] == 2
+    ground.require_same("a rollback to what was approved")
+    assert AuditEntry.objects.filter(tenant_id=acme.pk, verb="promotion.rolled_back", actor="admin").exists()
+
+
+def test_with_the_second_approval_the_same_calls_come_through(ground: Ground, acme: Tenant) -> None:
+    """The doors are not simply nailed up: it is the missing person that keeps them shut."""
+    carol = User.objects.get(username="carol")
+    pointers.decide(ground.versions[2], approved=True, by=Actor.command(acme, carol))
+    answer = ground.person.post(f"/prompts/versions/{ground.id(3)}/promote-active")
+    assert answer.status_code == 200
+    assert ground.served()[2:5] == [3, ground.versions[2].digest, "Text 3"]
