@@ -129,3 +129,23 @@ def test_resolve_and_render_work_as_they_are_written(server: Server, committed: 
     assert (somebody.json["version_number"], somebody.json["status"]) == (1, "active")
     nobody = server.run(RESOLVE.replace("?user_id=dev-user", ""))
     assert (nobody.json["version_number"], nobody.json["status"]) == (1, "active")
+
+
+APPROVE = r"""
+curl -X POST http://localhost:8000/api/v1/prompts/versions/$VERSION_ID/approve \ -H "Authorization: Bearer $TOKEN"
+"""
+
+
+def test_approve_and_pending_approvals_work_as_they_are_written(server: Server, committed: None) -> None:
+    author = factories.make_actor(server.admin.tenant)
+    guarded = namespaces.create_namespace("guarded", name="Guarded", by=server.admin)
+    prompt = factories.make_prompt(guarded, slug="rule_38", body=BODY, by=author)
+    own = factories.make_version(prompt, NEXT, by=server.admin)
+    promotion.promote_pre_prod(own, by=server.admin)
+    assert server.run(APPROVE, VERSION_ID=str(own.pk)).status == 409
+    first = prompt.versions.get(number=1)
+    promotion.override_pre_prod(first, expected=own.pk, reason="hers first", by=author)
+    waiting = server.ask("GET", "/api/v1/prompts/pending-approvals", headers={"Authorization": f"Bearer {server.key}"})
+    assert [each["version"]["id"] for each in waiting.json["data"]] == [str(first.pk)]
+    approved = server.run(APPROVE, VERSION_ID=str(first.pk))
+    assert (approved.status, approved.json["status"]) == (200, "active")
