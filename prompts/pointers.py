@@ -51,7 +51,7 @@ def move(
     )
     sequence = prompt.take_sequence()
     prompt.save(update_fields=["last_sequence"])
-    if kind == OVERRIDE and version is not None and _decides(by):
+    if kind == OVERRIDE and version is not None and by.decides:
         decide(version, approved=True, kind=Approval.OVERRIDE, comment=reason, spent_by=moved, by=by)
     target = _point(tag, moved, version)
     # Where approvals are asked for, the database has spent them with the move; elsewhere they are spent here.
@@ -132,8 +132,3 @@ def aim(version: PromptVersion, users: Iterable[str], *, by: Actor) -> None:
         PreProdTarget(tenant_id=version.tenant_id, version=version, user_id=user) for user in sorted(set(users))
     )
     touch_served(by.tenant.pk)
-
-
-def _decides(by: Actor) -> bool:
-    """Whether the database takes this actor's decision: an active person of the tenant."""
-    return by.user is not None and not by.user.is_service and by.user.tenant_id == by.tenant.pk

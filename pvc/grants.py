@@ -25,3 +25,10 @@ def foreign_key(constraint: str, source: str, columns: str, target: str, target_
         ALTER TABLE {source} ADD CONSTRAINT {constraint}
             FOREIGN KEY ({columns}) REFERENCES {target} ({target_columns});
     """
+
+
+def refuse(constraint: str) -> str:
+    """PL/pgSQL: refuse the row under a name that has a sentence (`name_constraint`)."""
+    return (
+        f"RAISE EXCEPTION '{constraint}' USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{constraint}';"
+    )

@@ -180,6 +180,12 @@ class Actor:
         return frozenset(people)
 
     @property
+    def decides(self) -> bool:
+        """Whether it is an active person of the tenant: no service account, no platform staff, no installation."""
+        user = self.user
+        return user is not None and user.is_active and not user.is_service and user.tenant_id == self.tenant.pk
+
+    @property
     def speaks_for_a_gateway(self) -> bool:
         """Whether the key is a gateway's, whose calls name the acting user."""
         return self.api_key is not None and GATEWAY in self.api_key.scopes
@@ -190,6 +196,12 @@ class Actor:
 
 class UserRequired(Invalid):
     code = "USER_REQUIRED"
+
+
+class NotADecider(Conflict):
+    """What takes a person was asked for by somebody who is none (`Actor.decides`)."""
+
+    code = "NOT_A_DECIDER"
 
 
 name_constraint("one_tenant_per_slug", Conflict("A tenant with this slug already exists."))

@@ -16,7 +16,7 @@ from prompts.models import Namespace, Prompt, PromptVersion, Tag
 from prompts.names import PRODUCTION, STAGING
 from pvc import answers
 from pvc.errors import Conflict, Invalid, NotFound, PreconditionFailed
-from tenants.models import Actor
+from tenants.models import Actor, NotADecider
 
 #: To how many users a pre-production version can be served.
 MOST_TARGETS = 100
@@ -53,10 +53,6 @@ class VersionRejected(Conflict):
 
 class OwnVersion(Conflict):
     code = "OWN_VERSION"
-
-
-class NotADecider(Conflict):
-    code = "NOT_A_DECIDER"
 
 
 class AlreadyDecided(Conflict):
@@ -223,7 +219,7 @@ def approve(version: PromptVersion, *, by: Actor, comment: str = "", digest: str
     if digest is not None and digest != version.digest:
         raise DigestMismatch(f"Version {version.number} has another content than the one you looked at.")
     pointers.decide(version, approved=True, comment=comment, by=by)
-    unmet = policy.unmet_of(version, namespace)
+    unmet = policy.unmet_of(version, namespace.policy)
     record(
         "version.approved",
         version,
@@ -265,8 +261,8 @@ def reject(version: PromptVersion, *, by: Actor, reason: str) -> PromptVersion:
 def _decidable(version: PromptVersion, *, prompt: Prompt, by: Actor) -> PromptVersion:
     """The version under its lock, if this actor may decide on it now."""
     version = _version_under_lock(prompt, version)
-    user = by.user
-    if user is None or user.tenant_id != by.tenant.pk or user.is_service or not user.is_active:
+    user = by.author
+    if not by.decides:
         raise NotADecider("Only active people of the tenant decide: no service account and no platform staff.")
     contributors = set(version.contributors.values_list("user_id", flat=True))
     if user.pk in contributors:
@@ -318,7 +314,7 @@ def override(prompt: Prompt, *, version: PromptVersion, by: Actor, reason: str =
     if namespace.policy.required_approvals:
         if len(reason.strip()) < REASON_CHARACTERS:
             raise Invalid.field("reason", f"Say why, in {REASON_CHARACTERS} characters or more.")
-        if by.user is None or by.user.is_service or by.user.tenant_id != by.tenant.pk:
+        if not by.decides:
             raise NotADecider("Only a person of the tenant overrides; no service account and no platform staff.")
     old = _in_production(prompt)
     pointers.move(prompt, PRODUCTION, version, kind=pointers.OVERRIDE, reason=reason, by=by)
@@ -347,8 +343,8 @@ def rollback(prompt: Prompt, *, by: Actor, version: PromptVersion | None = None,
         raise NoProduction("Nothing of this prompt is in production.")
     new = _version_under_lock(prompt, version) if version else _previous(prompt, old)
     was_live = prompt.tag_moves.filter(tag=PRODUCTION, new=new).exists()
-    approvals = policy.deciders(new.approvals.approving(), new)
-    if new == old or not was_live or len(approvals) < namespace.policy.required_approvals:
+    approvers = policy.approvers(new, spent_too=True)
+    if new == old or not was_live or len(approvers) < namespace.policy.required_approvals:
         why = "was approved and live before" if namespace.policy.required_approvals else "was live before"
         raise NotAPreviousProduction(f"Version {new.number} cannot be gone back to: only what {why} can.")
     pointers.move(prompt, PRODUCTION, new, kind="rollback", reason=reason, by=by)
@@ -386,7 +382,7 @@ def _activate(
 ) -> Tag:
     """The one road to production: the policy's questions, then the move; staging has done its work."""
     _require_never_rejected(version)
-    if unmet := policy.unmet_of(version, namespace):
+    if unmet := policy.unmet_of(version, namespace.policy):
         raise PromotionBlocked(f"{unmet[0]['message']} Nothing was changed.", unmet=unmet)
     present = _present_tag(prompt, PRODUCTION, None)
     if present is not None and present.version_id == version.pk:

@@ -25,9 +25,9 @@ from prompts.models.prompts import PromptArchived
 from pvc.api import ApiViewSet, Form, RowSerializer
 from pvc.errors import NotFound
 from pvc.schema import lifecycle_page_of, refuses
-from tenants.models import UserRequired
+from tenants.models import NotADecider, UserRequired
 
-_DECISIONS = (promotion.NotPreProd, promotion.OwnVersion, promotion.NotADecider, promotion.AlreadyDecided)
+_DECISIONS = (promotion.NotPreProd, promotion.OwnVersion, NotADecider, promotion.AlreadyDecided)
 
 
 @extend_schema(tags=["Approvals"])

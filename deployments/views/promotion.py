@@ -14,6 +14,7 @@ from prompts.views.finding import PromptDoor, prompt_of
 from pvc.api import Form, Id, Text
 from pvc.errors import NotFound
 from pvc.schema import refuses
+from tenants.models import NotADecider
 
 
 class PromoteForm(Form):
@@ -85,7 +86,7 @@ class PromotionViewSet(PromptDoor):
         )
 
     @extend_schema(request=OverrideForm, responses=OverriddenOut)
-    @refuses(promotion.NotSealed, promotion.NotADecider, PromptArchived)
+    @refuses(promotion.NotSealed, NotADecider, PromptArchived)
     def override(self, request: Request, ref: PromptRef) -> Response:
         """Make a version live without approval.
 

@@ -13,7 +13,7 @@ from prompts.names import DEFAULT_NAMESPACE, check_namespace_slug
 from prompts.policy import Changes, Terms
 from pvc.errors import Conflict
 from tenants import actions as tenants
-from tenants.models import Actor, Tenant
+from tenants.models import Actor, NotADecider, Tenant
 
 
 class OwnChange(Conflict):
@@ -22,10 +22,6 @@ class OwnChange(Conflict):
 
 class ChangeDecided(Conflict):
     code = "CHANGE_DECIDED"
-
-
-class NotADecider(Conflict):
-    code = "NOT_A_DECIDER"
 
 
 @verb
@@ -117,7 +113,7 @@ def _decided(change: PolicyChange, *, approved: bool, by: Actor) -> PolicyChange
     """The change with its decision, under the namespace's lock. Raises OwnChange, ChangeDecided, NotADecider."""
     change = PolicyChange.objects.select_related("requested_by").get(pk=change.pk)
     person = by.author
-    if person.is_service or not person.is_active or person.tenant_id != change.tenant_id:
+    if not by.decides:
         raise NotADecider("A change of policy is decided by an active person of the tenant, not by a service account.")
     if change.concerns(person):
         raise OwnChange("A change of policy is decided by another person than the one who asked for it.")

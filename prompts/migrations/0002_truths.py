@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from pvc.grants import append_only, foreign_key
+from pvc.grants import append_only, foreign_key, refuse
 
 FOREIGN_KEYS = [
     ("policy_in_tenant", "prompts_namespacepolicy", "tenant_id, namespace_id", "prompts_namespace", "tenant_id, id"),
@@ -59,13 +59,6 @@ CHECKS = """
         ADD CONSTRAINT version_text_has_its_length CHECK (char_length(body) BETWEEN 1 AND 100000),
         ADD CONSTRAINT checksum_is_of_the_text CHECK (checksum = encode(sha256(convert_to(body, 'UTF8')), 'hex'));
 """
-
-
-def refuse(constraint):
-    return (
-        f"RAISE EXCEPTION '{constraint}' "
-        f"USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{constraint}';"
-    )
 
 
 TRIGGERS = f"""

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from pvc.grants import app_role, foreign_key
+from pvc.grants import app_role, foreign_key, refuse
 
 FOREIGN_KEYS = [
     (
@@ -22,13 +22,6 @@ FOREIGN_KEYS = [
     ("target_in_tenant", "prompts_preprodtarget", "tenant_id, version_id", "prompts_promptversion", "tenant_id, id"),
     ("policy_change_in_tenant", "prompts_policychange", "tenant_id, namespace_id", "prompts_namespace", "tenant_id, id"),
 ]
-
-
-def refuse(constraint):
-    return (
-        f"RAISE EXCEPTION '{constraint}' "
-        f"USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{constraint}';"
-    )
 
 
 def trigger(name, when, table, function, each="ROW"):

@@ -16,6 +16,7 @@ from prompts.policy import GREATEST_AGE, LONGEST_NAME, MODES, MOST_APPROVALS, MO
 from pvc.api import ApiViewSet, Form, ImmutableField, Moment, RowSerializer, Text, without_read_only
 from pvc.errors import Conflict, NotFound
 from pvc.schema import lifecycle_page_of, refuses
+from tenants.models import NotADecider
 
 # ----------------------------------------------------------------------------- shapes of the document
 Shape = dict[str, Any]
@@ -372,7 +373,7 @@ class PolicyChangeViewSet(NamespaceDoor):
         return self.page(changes, PolicyChangeOut)
 
     @extend_schema(request=None, responses=PolicyChangeOut, extensions=_BOTH_SCOPES)
-    @refuses(actions.OwnChange, actions.ChangeDecided, actions.NotADecider)
+    @refuses(actions.OwnChange, actions.ChangeDecided, NotADecider)
     def approve(self, request: Request, namespace_id: str, change_id: UUID) -> Response:
         """Approve a weaker policy.
 
@@ -386,7 +387,7 @@ class PolicyChangeViewSet(NamespaceDoor):
         return self.answer(PolicyChangeOut(actions.approve_change(change, by=self.actor)).data)
 
     @extend_schema(request=None, responses=PolicyChangeOut, extensions=_BOTH_SCOPES)
-    @refuses(actions.OwnChange, actions.ChangeDecided, actions.NotADecider)
+    @refuses(actions.OwnChange, actions.ChangeDecided, NotADecider)
     def reject(self, request: Request, namespace_id: str, change_id: UUID) -> Response:
         """Reject a weaker policy.
 

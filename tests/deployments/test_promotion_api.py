@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audit.models import AuditEntry, OutboxEvent
 from prompts.actions import namespaces
@@ -281,6 +283,24 @@ def test_what_waits_says_what_is_missing_and_what_it_changes(
     assert waiting["waiting_seconds"] >= 0
     decide(reviewer(acme), two.versions[1])
     assert json_of(as_bob.get("/prompts/pending-approvals"))["data"] == []
+
+
+def test_a_page_of_what_waits_takes_as_many_queries_as_one_row(
+    as_alice: Client, as_bob: Client, one: Guarded, alice: Actor
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert as_bob.get("/prompts/pending-approvals").status_code == 200
+        return len(captured)
+
+    to_pre_prod(as_alice, one.versions[0])
+    queries()  # what is asked once a process
+    before = queries()
+    for number in range(5):
+        another = factories.make_prompt(one.prompt.namespace, slug=f"more-{number}", by=alice)
+        to_pre_prod(as_alice, another.versions.get())
+    assert len(json_of(as_bob.get("/prompts/pending-approvals"))["data"]) == 6
+    assert queries() == before
 
 
 def test_an_override_of_what_is_live_does_not_hide_what_was_before(as_admin: Client) -> None:

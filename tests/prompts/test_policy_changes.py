@@ -20,7 +20,7 @@ from prompts.models import Namespace, NamespacePolicy, PolicyChange
 from prompts.models.namespaces import default_evaluation_policy
 from prompts.policy import MODES, Terms
 from tenants import actions
-from tenants.models import Actor, Tenant, UserRequired
+from tenants.models import Actor, NotADecider, Tenant, UserRequired
 from tenants.scopes import GATEWAY, SCOPES
 from tests import factories
 from tests.factories import Client, error_of, json_of
@@ -316,11 +316,11 @@ def test_a_platform_administrator_does_not_decide(agents: Namespace, as_admin: C
     change = PolicyChange.objects.get(pk=asked(as_admin, {"required_approvals": 0})["id"])
     staff = factories.make_user(acme)
     staff.tenant = None
-    with pytest.raises(namespaces.NotADecider):
+    with pytest.raises(NotADecider):
         namespaces.approve_change(change, by=Actor(acme, staff, "console"))
     inactive = factories.make_user(acme)
     inactive.is_active = False
-    with pytest.raises(namespaces.NotADecider):
+    with pytest.raises(NotADecider):
         namespaces.reject_change(change, by=Actor(acme, inactive, "console"))
 
 
