@@ -348,6 +348,7 @@ def rollback(prompt: Prompt, *, by: Actor, version: PromptVersion | None = None,
         why = "was approved and live before" if namespace.policy.required_approvals else "was live before"
         raise NotAPreviousProduction(f"Version {new.number} cannot be gone back to: only what {why} can.")
     pointers.move(prompt, PRODUCTION, new, kind="rollback", reason=reason, by=by)
+    _leave_staging(prompt, new, by=by)
     record(
         "promotion.rolled_back",
         new,

@@ -244,6 +244,7 @@ class Model:
         if new == old or not was_live or len(yeses) < self.required:
             raise Refused("NOT_A_PREVIOUS_PRODUCTION")
         self._move(PRODUCTION, new, "rollback")
+        self._leave_staging(new)
         self.told += 1
 
     def previous(self, current: int) -> int | None:

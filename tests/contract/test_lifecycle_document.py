@@ -6,7 +6,6 @@ The examples stand here as the document prints them, each on its one line; only 
 import http.client
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from prompts.actions import namespaces
 from prompts.models import PreProdTarget
 from tenants.models import Actor
 from tests import databases, factories
+from tests.contract import curl
 from tests.live import serving
 
 RESOLVE = r"""
@@ -63,23 +63,7 @@ class Server(NamedTuple):
             assert f"${name}" in example
             example = example.replace(f"${name}", value)
         # The document has lost the line ends behind its backslashes.
-        command, *words = shlex.split(re.sub(r"\\\s", " ", example))
-        assert command == "curl"
-        method, url, body, headers = "GET", "", None, {}
-        while words:
-            match words.pop(0):
-                case "-X":
-                    method = words.pop(0)
-                case "-d":
-                    body = words.pop(0)
-                case "-H":
-                    name, _, value = words.pop(0).partition(": ")
-                    headers[name] = value
-                case word:
-                    url = word
-        parts = urlsplit(url)
-        assert parts.netloc == "localhost:8000"
-        return self.ask(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body, headers)
+        return self.ask(*curl.request_of(re.sub(r"\\\s", " ", example), netloc="localhost:8000"))
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ The examples stand here as the document prints them; only address, key and ids a
 import http.client
 import json
 import re
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from django.conf import settings
 
 from tenants.models import Tenant
 from tests import databases, factories
+from tests.contract import curl
 from tests.live import serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,23 +114,7 @@ class Server(NamedTuple):
             assert f"<{name}>" in example
             example = example.replace(f"<{name}>", value)
         one_line = example.replace("\\\n", " ").replace("pvc_your-api-key", self.key)
-        command, *words = shlex.split(one_line)
-        assert command == "curl"
-        method, url, body, headers = "GET", "", None, {}
-        while words:
-            match words.pop(0):
-                case "-X":
-                    method = words.pop(0)
-                case "-d":
-                    body = words.pop(0)
-                case "-H":
-                    name, _, value = words.pop(0).partition(": ")
-                    headers[name] = value
-                case word:
-                    url = word
-        parts = urlsplit(url)
-        assert parts.netloc == "localhost:3000"
-        return self.ask(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body, headers)
+        return self.ask(*curl.request_of(one_line, netloc="localhost:3000"))
 
 
 # ----------------------------------------------------------------------------- the server
