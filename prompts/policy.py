@@ -28,6 +28,8 @@ class Terms(NamedTuple):
     required_approvals: int
     custom_tags: Sequence[str]
     evaluation_policy: Mapping[str, Any]
+    #: What evaluates where nothing else is named.
+    default_harness: str | None = None
 
 
 # ----------------------------------------------------------------------------- checking
@@ -66,6 +68,9 @@ def checked(changes: Mapping[str, Any]) -> Changes:
     if "custom_tags" in kept:
         faults |= _tag_faults(kept["custom_tags"])
         kept["custom_tags"] = sorted(set(kept["custom_tags"]))
+    harness = kept.get("default_harness")
+    if harness is not None and not _is_names([harness]):
+        faults["default_harness"] = [f"Use a name of 1 to {LONGEST_NAME} characters, or null."]
     evaluation = dict(kept.get("evaluation_policy", {}))
     faults |= _evaluation_faults(evaluation)
     if faults:
@@ -107,7 +112,8 @@ def _in_order(evaluation: Mapping[str, Any]) -> dict[str, Any]:
 # ----------------------------------------------------------------------------- changing
 def changed(present: Terms, changes: Mapping[str, Any]) -> Terms:
     """The policy with these changes; what they do not name stays."""
-    named = {name: changes[name] for name in ("required_approvals", "custom_tags") if name in changes}
+    whole = ("required_approvals", "custom_tags", "default_harness")
+    named = {name: changes[name] for name in whole if name in changes}
     evaluation = {**present.evaluation_policy, **changes.get("evaluation_policy", {})}
     return present._replace(**named, evaluation_policy=evaluation)
 
@@ -119,6 +125,8 @@ def difference(present: Terms, wanted: Terms) -> Changes:
         changes["required_approvals"] = wanted.required_approvals
     if list(wanted.custom_tags) != list(present.custom_tags):
         changes["custom_tags"] = list(wanted.custom_tags)
+    if wanted.default_harness != present.default_harness:
+        changes["default_harness"] = wanted.default_harness
     was = present.evaluation_policy
     evaluation = {name: value for name, value in wanted.evaluation_policy.items() if was.get(name) != value}
     return {**changes, "evaluation_policy": evaluation} if evaluation else changes

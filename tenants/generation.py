@@ -46,10 +46,12 @@ _VALUE_MILLISECONDS = 5_000
 _CLAIM_MILLISECONDS = 2_000
 #: What a Redis that cannot be asked says; None is what it says of a name that it does not know.
 _AWAY = b""
-#: Never replaces a greater value by a smaller one, nor the mark of a writer that comes after.
+#: Takes the place of this writer's own mark, or of an older one: never of a greater value or of the mark of a writer
+#: that comes after, nor of nothing, where what was there is not known.
 _PUBLISH = """
 local now = redis.call('GET', KEYS[1])
-local greater = now and tonumber((string.gsub(now, '^flux:', '')))
+if not now then return 0 end
+local greater = tonumber((string.gsub(now, '^flux:', '')))
 if greater and greater > tonumber(ARGV[1]) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1

@@ -212,6 +212,7 @@ name_constraint(
 )
 name_constraint("service_accounts_have_no_console", Invalid("A service account cannot log in to the console."))
 name_constraint("superusers_belong_to_no_tenant", Invalid("Platform staff belong to no tenant."))
+name_constraint("user_origin_is_fixed", Conflict("Who made a user, and whether it is a service account, is fixed."))
 name_constraint("user_within_tenant", Conflict("This user exists already."))
 name_constraint("user_owner_in_tenant", Invalid.field("owner", "The owner must be a member of the same tenant."))
 name_constraint("one_key_per_key_id", Conflict("Please try again: the random key id was taken."))

@@ -269,7 +269,8 @@ def _decidable(version: PromptVersion, *, prompt: Prompt, by: Actor) -> PromptVe
         raise OwnVersion("Whoever had a hand in a version cannot decide on it.")
     if user.created_by_id in contributors:
         raise OwnVersion("Somebody whom a contributor of this version brought in cannot decide on it.")
-    if not prompt.tags.filter(name=STAGING, version=version).exists():
+    tags = set(prompt.tags.filter(version=version).values_list("name", flat=True))
+    if STAGING not in tags or PRODUCTION in tags:
         raise NotPreProd(f"Version {version.number} is not in pre-production; only what is can be decided on.")
     if version.approvals.open().filter(decided_by=user).exists():
         raise AlreadyDecided("You have decided on this version already.")

@@ -42,7 +42,8 @@ def create_namespace(
     required_approvals: int = 1,
     terms: Mapping[str, Any] | None = None,
 ) -> Namespace:
-    """Make a namespace and the first row of its policy. `terms` are its custom tags and evaluation policy."""
+    """Make a namespace and the first row of its policy. `terms` are its custom tags, default harness and
+    evaluation policy."""
     check_namespace_slug(slug)
     asked = policy.checked({**(terms or {}), "required_approvals": required_approvals})
     usual = Terms(required_approvals, [], default_evaluation_policy())

@@ -84,6 +84,7 @@ class NamespacePolicy(models.Model):
     required_approvals = models.SmallIntegerField()
     custom_tags = ArrayField(models.CharField(max_length=36), default=list)
     evaluation_policy = models.JSONField(default=default_evaluation_policy, decoder=ExactDecoder)
+    default_harness = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 -- null is none
     changed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     approved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
@@ -102,7 +103,7 @@ class NamespacePolicy(models.Model):
     def terms(self) -> Terms:
         """What it asks for; the evaluation policy has all of its fields."""
         evaluation = {**default_evaluation_policy(), **self.evaluation_policy}
-        return Terms(self.required_approvals, self.custom_tags, evaluation)
+        return Terms(self.required_approvals, self.custom_tags, evaluation, self.default_harness)
 
 
 class PolicyChangeQuerySet(models.QuerySet["PolicyChange"]):

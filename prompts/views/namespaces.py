@@ -56,6 +56,7 @@ _CHANGES: Shape = {
         "description": {"type": "string"},
         "required_approvals": {"type": "integer", "minimum": 0, "maximum": MOST_APPROVALS},
         "custom_tags": _TAGS,
+        "default_harness": {"type": ["string", "null"], "maxLength": LONGEST_NAME},
         "evaluation_policy": {"type": "object", "properties": _EVALUATION, "additionalProperties": False},
     },
     "additionalProperties": False,
@@ -120,17 +121,6 @@ class ChangedFields(serializers.JSONField):
 
 
 # ----------------------------------------------------------------------------- in
-_NO_HARNESS = "There are no harnesses in this release: leave it out, or null."
-
-
-@extend_schema_field({"type": "string", "const": None, "description": "None in this release."})
-class NoHarness(Text):
-    """The default harness, while there is none to name."""
-
-    def to_internal_value(self, data: Any) -> str:
-        raise serializers.ValidationError(_NO_HARNESS)
-
-
 class PolicyForm(Form):
     """What both forms have: the description and the policy."""
 
@@ -139,7 +129,12 @@ class PolicyForm(Form):
         required=False, help_text="How many people besides its authors must approve a version before production."
     )
     custom_tags = CustomTags(required=False, allow_null=True)
-    default_harness = NoHarness(required=False, allow_null=True)
+    default_harness = Text(
+        max_length=LONGEST_NAME,
+        required=False,
+        allow_null=True,
+        help_text="What evaluates where no harness is named. Kept, and not asked in this release.",
+    )
     evaluation_policy = EvaluationChanges(required=False, allow_null=True)
 
 
@@ -214,7 +209,7 @@ class NamespaceOut(RowSerializer[Namespace]):
     custom_tags = serializers.ListField(
         source="in_force.custom_tags", child=serializers.CharField(), read_only=True, help_text="By name."
     )
-    default_harness = serializers.SerializerMethodField()
+    default_harness = serializers.CharField(source="in_force.default_harness", read_only=True, allow_null=True)
     evaluation_policy = EvaluationPolicy(source="in_force.terms.evaluation_policy", read_only=True)
     pending_changes = PendingChange(source="pending", many=True, read_only=True)
 
@@ -223,7 +218,6 @@ class NamespaceOut(RowSerializer[Namespace]):
             "slug": {"pattern": f"^{NAMESPACE_SLUG}$"},
             "description": {"maxLength": 500},
             "required_approvals": {"minimum": 0, "maximum": MOST_APPROVALS},
-            "default_harness": {"description": "Null in this release."},
             "pending_changes": {"description": "What waits for a second person, the newest first."},
         }
     }
@@ -246,9 +240,6 @@ class NamespaceOut(RowSerializer[Namespace]):
     def get_description(self, namespace: Namespace) -> str | None:
         return namespace.description or None
 
-    def get_default_harness(self, namespace: Namespace) -> str | None:
-        return None
-
 
 def _out(namespace: Namespace) -> dict[str, Any]:
     return NamespaceOut(with_policies([namespace])[0]).data
@@ -260,7 +251,6 @@ _CLEARED: dict[str, Any] = {"description": "", "custom_tags": []}
 
 def _filled(fields: dict[str, Any]) -> dict[str, Any]:
     """The checked fields with null read as what it clears to."""
-    fields.pop("default_harness", None)
     cleared = {**_CLEARED, "evaluation_policy": default_evaluation_policy()}
     return {name: cleared.get(name) if value is None else value for name, value in fields.items()}
 

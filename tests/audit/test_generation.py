@@ -105,6 +105,7 @@ def test_a_value_lives_five_seconds_and_flux_fifteen() -> None:
 
 def test_a_lower_value_never_replaces_a_higher_one() -> None:
     tenant_id = uuid.uuid4()
+    generation.mark_in_flux({tenant_id: 9})
     for value, seen in ((9, b"9"), (8, b"9"), (10, b"10"), (9, b"10"), (10, b"10"), (100, b"100"), (99, b"100")):
         generation.publish({tenant_id: value})
         assert published(tenant_id) == seen
@@ -112,6 +113,7 @@ def test_a_lower_value_never_replaces_a_higher_one() -> None:
 
 def test_a_late_writer_does_not_lengthen_the_life_of_a_higher_value() -> None:
     tenant_id = uuid.uuid4()
+    generation.mark_in_flux({tenant_id: 9})
     generation.publish({tenant_id: 9})
     store.client().pexpire(f"gen:{tenant_id}", 1000)
     generation.publish({tenant_id: 8})
@@ -200,3 +202,12 @@ def test_a_late_publish_does_not_take_the_next_writers_mark_away() -> None:
     assert published(tenant_id) == b"flux:6"
     generation.publish({tenant_id: 6})
     assert published(tenant_id) == b"6"
+
+
+def test_nothing_is_published_where_the_mark_was_lost() -> None:
+    """A reader has laid its claim there meanwhile, or will: what it finds in PostgreSQL is what counts."""
+    tenant_id = uuid.uuid4()
+    generation.mark_in_flux({tenant_id: 6})
+    store.client().delete(f"gen:{tenant_id}")
+    generation.publish({tenant_id: 6})
+    assert published(tenant_id) is None

@@ -168,6 +168,18 @@ def test_only_what_is_in_pre_production_can_be_decided_on(as_bob: Client, one: G
     assert (refused.status_code, error_of(refused)["code"]) == (409, "NOT_PRE_PROD")
 
 
+def test_what_is_live_is_not_decided_on_though_it_was_staged_again(
+    as_alice: Client, as_bob: Client, one: Guarded
+) -> None:
+    version = one.versions[1]
+    to_pre_prod(as_alice, version)
+    decide(as_bob, version)
+    to_pre_prod(as_alice, version)
+    refused = decide(as_bob, version)
+    assert (refused.status_code, error_of(refused)["code"]) == (409, "NOT_PRE_PROD")
+    assert not version.approvals.open().exists()
+
+
 def test_a_rejection_is_final_voids_approvals_and_frees_staging(
     as_alice: Client, as_bob: Client, two: Guarded, acme: Tenant
 ) -> None:

@@ -133,7 +133,7 @@ def test_a_slug_is_taken_once_in_a_tenant(as_admin: Client, as_eve: Client) -> N
         ({"custom_tags": [5]}, "custom_tags[0]"),
         ({"custom_tags": "canary"}, "custom_tags"),
         ({"custom_tags": [f"t{number}" for number in range(101)]}, "custom_tags"),
-        ({"default_harness": "builtin"}, "default_harness"),
+        ({"default_harness": "h" * 101}, "default_harness"),
         ({"evaluation_policy": []}, "evaluation_policy"),
         ({"evaluation_policy": {"mode": "strict"}}, "evaluation_policy.mode"),
         ({"evaluation_policy": {"mode": None}}, "evaluation_policy.mode"),
@@ -252,6 +252,14 @@ def test_what_is_left_out_stays(as_admin: Client) -> None:
     before = made(as_admin, custom_tags=["canary"], description="d", evaluation_policy={"harnesses": ["a"]})
     after = json_of(as_admin.put("/prompts/namespaces/agents", {"evaluation_policy": {"threshold": 0.9}}))
     assert after == {**before, "evaluation_policy": {**EVALUATION, "harnesses": ["a"], "threshold": 0.9}}
+
+
+def test_a_default_harness_is_kept_and_is_no_matter_of_strictness(as_admin: Client) -> None:
+    made(as_admin, default_harness="builtin")
+    changed = as_admin.put("/prompts/namespaces/agents", {"default_harness": "nightly"})
+    cleared = as_admin.put("/prompts/namespaces/agents", {"default_harness": None})
+    assert (changed.status_code, cleared.status_code) == (200, 200)
+    assert (json_of(changed)["default_harness"], json_of(cleared)["default_harness"]) == ("nightly", None)
 
 
 def test_null_clears(as_admin: Client) -> None:

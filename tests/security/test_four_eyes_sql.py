@@ -330,6 +330,18 @@ DECISIONS: dict[str, Attempt] = {
     "somebody who left approves": ([approval("none", "gone")], _OTHER),
     "platform staff approve": ([approval("none", "staff")], _OTHER),
     "somebody whom the author brought in approves": ([approval("none", "protege")], _OTHER),
+    "who brought somebody in is forgotten": (
+        ["UPDATE tenants_user SET created_by_id = NULL WHERE id = %(protege)s"],
+        "user_origin_is_fixed",
+    ),
+    "who brought somebody in is said to be another": (
+        ["UPDATE tenants_user SET created_by_id = %(bob)s WHERE id = %(protege)s"],
+        "user_origin_is_fixed",
+    ),
+    "a service account becomes a person": (
+        ["UPDATE tenants_user SET is_service = false, owner_id = NULL WHERE id = %(service)s"],
+        "user_origin_is_fixed",
+    ),
     "somebody whom the author brought in rejects": ([approval("none", "protege", approved="false")], _OTHER),
     "an approval begins as spent": ([approval("none", "bob", spent_by_id="%(first_move)s")], _KEPT),
     "an approval begins as void": ([approval("none", "bob", voided_at="now()")], _KEPT),
