@@ -18,8 +18,9 @@ from django.db import connection
 
 from deployments import cache
 from prompts import template, tokens
+from prompts.actions.versions import OverBudget
 from prompts.content import Messages, defaults_of, parsed
-from prompts.models import Prompt, PromptVersion
+from prompts.models import BudgetTier, Prompt, PromptVersion
 from prompts.models.prompts import PromptArchived, PromptRef
 from prompts.names import PRODUCTION
 from prompts.template import Rendering
@@ -32,6 +33,23 @@ _NOT_IN_PRODUCTION = "Nothing of this prompt is in production; tag a version, or
 
 
 # ----------------------------------------------------------------------------- by name, out of what is kept
+class Budget(NamedTuple):
+    """How many tokens a rendering of the prompt may have, by the name of its tier."""
+
+    tier: str
+    max_tokens: int
+    blocks: bool
+
+    def told(self, tokens: int) -> str | None:
+        """What to say of so many tokens, if they are too many. Raises OverBudget where the tier blocks."""
+        if tokens <= self.max_tokens:
+            return None
+        message = f"About {tokens:,} tokens are more than the {self.max_tokens:,} of the budget tier “{self.tier}”."
+        if self.blocks:
+            raise OverBudget(message, tier=self.tier, max_tokens=self.max_tokens, tokens=tokens)
+        return message
+
+
 class Served(msgspec.Struct, frozen=True):
     """A version as it is served: what resolve answers, ready to be sent, and what a rendering needs."""
 
@@ -58,6 +76,7 @@ class Serving(msgspec.Struct, frozen=True):
     active: Served | None = None
     pre_prod: Served | None = None
     targets: frozenset[str] = frozenset()
+    budget: Budget | None = None
 
     def to(self, user_id: str | None) -> Served:
         """Pre-production for exactly the users it is aimed at, else production. Raises NotFound where that is none."""
@@ -93,7 +112,7 @@ def _serving(tenant_id: UUID, namespace: str, slug: str) -> Serving:
 
 
 def _from_redis_or_loaded(tenant_id: UUID, namespace: str, slug: str, present: int) -> Serving:
-    name = cache.name_in_redis("serving:1", str(tenant_id), namespace, slug)
+    name = cache.name_in_redis("serving:2", str(tenant_id), namespace, slug)
     kept = cache.from_redis(name, present)
     if kept is not None:
         return _from_bytes(kept)
@@ -113,11 +132,14 @@ def _size(serving: Serving) -> int:
 
 
 class _Row(NamedTuple):
-    """A prompt with one of its tags; of a prompt without such tags a single row, null after the third column."""
+    """A prompt with one of its tags; of a prompt without such tags a single row, null after the sixth column."""
 
     slug: str
     is_archived: bool
     variables_expected: list[str]
+    tier: str | None
+    max_tokens: int | None
+    enforcement: str | None
     tag: str
     id: UUID
     number: int
@@ -134,13 +156,15 @@ def _loaded(tenant_id: UUID, namespace: str, slug: str) -> Serving:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT prompt.slug, prompt.archived_at IS NOT NULL, prompt.variables_expected, tag.name, version.id,
+            SELECT prompt.slug, prompt.archived_at IS NOT NULL, prompt.variables_expected, tier.name,
+                   tier.max_tokens, tier.enforcement, tag.name, version.id,
                    version.number, version.type, version.body, version.variables::text, version.config::text,
                    version.digest,
                    ARRAY(SELECT target.user_id FROM prompts_preprodtarget target
                          WHERE tag.name = 'staging' AND target.version_id = version.id)
             FROM prompts_namespace namespace
             JOIN prompts_prompt prompt ON prompt.namespace_id = namespace.id
+            LEFT JOIN prompts_budgettier tier ON tier.id = prompt.tier_id
             LEFT JOIN prompts_tag tag ON tag.prompt_id = prompt.id AND tag.name IN ('production', 'staging')
             LEFT JOIN prompts_promptversion version ON version.id = tag.version_id
             WHERE namespace.tenant_id = %s AND namespace.slug = %s AND prompt.slug = %s
@@ -150,7 +174,8 @@ def _loaded(tenant_id: UUID, namespace: str, slug: str) -> Serving:
         rows = [_Row(*row) for row in cursor.fetchall()]
     if not rows:
         raise NotFound("There is no such prompt.")
-    if rows[0].is_archived:
+    first = rows[0]
+    if first.is_archived:
         return Serving(is_archived=True)
     by_tag = {row.tag: row for row in rows}
     active, staging = by_tag.get("production"), by_tag.get("staging")
@@ -161,6 +186,9 @@ def _loaded(tenant_id: UUID, namespace: str, slug: str) -> Serving:
         active=_ready(active, "active") if active else None,
         pre_prod=_ready(aimed, "pre_prod") if aimed else None,
         targets=frozenset(aimed.targets) if aimed else frozenset(),
+        budget=Budget(first.tier, first.max_tokens, first.enforcement == BudgetTier.BLOCK)
+        if first.tier and first.max_tokens
+        else None,
     )
 
 
@@ -176,7 +204,7 @@ def _ready(row: _Row, source: Literal["active", "pre_prod"]) -> Served:
             "config": json.loads(row.config, cls=ExactDecoder),
             "variables_expected": row.variables_expected,
             "status": source,
-            "token_estimate": tokens_of(content),
+            "token_estimate": tokens.estimate_of(content),
             "digest": row.digest,
         }
     )
@@ -191,13 +219,6 @@ def _ready(row: _Row, source: Literal["active", "pre_prod"]) -> Served:
         compressed=gzip.compress(answer, mtime=0) if len(answer) >= CompressionMiddleware.smallest else None,
         hash=hashlib.sha256(answer).hexdigest(),
     )
-
-
-def tokens_of(content: str | Messages) -> int:
-    """How many tokens a version's own text has; a chat's as it is rendered, without what its placeholders hold."""
-    if isinstance(content, str):
-        return tokens.estimate(content)
-    return tokens.estimate("\n\n".join(f"{each['role']}: {each['content']}" for each in content if "role" in each))
 
 
 # ----------------------------------------------------------------------------- what is rendered
@@ -227,6 +248,12 @@ def rendered(version: PromptVersion, variables: Mapping[str, Any], *, strict: bo
 def rendered_by_name(found: Served, variables: Mapping[str, Any], *, strict: bool) -> Rendering:
     """The same of a version found by name."""
     return template.render(found.content, variables, defaults=found.defaults, strict=strict, cache_key=found.id)
+
+
+def budget_of(prompt: Prompt) -> Budget | None:
+    """The budget of a prompt read from the database."""
+    tier = prompt.tier
+    return Budget(tier.name, tier.max_tokens, tier.enforcement == BudgetTier.BLOCK) if tier else None
 
 
 def tokens_in(rendering: Rendering) -> int:

@@ -40,6 +40,11 @@ urlpatterns = [
         name="override-pre-prod",
     ),
     path(
+        "prompts/versions/<uuid:version_id>/promote-pre-prod/merge",
+        DecisionViewSet.as_view({"post": "merge_pre_prod"}),
+        name="merge-pre-prod",
+    ),
+    path(
         "prompts/versions/<uuid:version_id>/promote-active",
         DecisionViewSet.as_view({"post": "promote_active"}),
         name="promote-active",

@@ -64,6 +64,11 @@ def content_of(type_: str, body: Any, variables: Any = None, config: Any = None,
     return Content(type_, text, normalised_variables(variables), _object(config, "config"))
 
 
+def length_of(type_: str, body: Any) -> int:
+    """How many characters a body is measured by."""
+    return len(body) if type_ != CHAT else len(canonical_json(body).decode())
+
+
 def _plain_text(body: Any, field: str) -> str:
     if not isinstance(body, str):
         raise Invalid.field(field, "This prompt is of type text: send a string.")

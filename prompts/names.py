@@ -33,6 +33,13 @@ def check_prompt_name(name: str, *, field: str = "name") -> None:
         raise Invalid.field(field, "Use lower-case letters, digits and -; 1 to 100 characters.")
 
 
+def check_slug(slug: str, *, field: str) -> None:
+    """Raises Invalid unless `slug` can be a prompt's, on the lifecycle surface."""
+    if not re.fullmatch(PROMPT_SLUG, slug):
+        raise Invalid.field(field, "Use lower-case letters, digits, - and _, no _ first; 1 to 100 characters.")
+    check_free(slug, field=field)
+
+
 def check_namespace_slug(slug: str, *, field: str = "slug") -> None:
     """Raises Invalid unless `slug` can be a namespace's."""
     if not re.fullmatch(NAMESPACE_SLUG, slug):

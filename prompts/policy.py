@@ -20,6 +20,8 @@ MOST_NAMES: Final = 100
 LONGEST_NAME: Final = 100
 #: Ten years, in hours.
 GREATEST_AGE: Final = 87_600
+#: The highest budget: more than any model reads.
+MOST_TOKENS: Final = 10_000_000
 
 
 class Terms(NamedTuple):

@@ -20,9 +20,9 @@ def _exact(required: list[str], /, **properties: Shape) -> Shape:
 
 
 #: Its alphabet is that of Python's identifiers, beyond ASCII too, which no pattern says exactly.
-_VARIABLE_NAME: Shape = {"type": "string", "minLength": 1, "maxLength": 100, "format": "variable-name"}
+VARIABLE_NAME: Shape = {"type": "string", "minLength": 1, "maxLength": 100, "format": "variable-name"}
 _TURN = _exact(["role", "content"], role={"type": "string", "enum": list(ROLES)}, content={"type": "string"})
-_PLACEHOLDER = _exact(["placeholder"], placeholder={**_VARIABLE_NAME, "description": "A variable that holds messages."})
+_PLACEHOLDER = _exact(["placeholder"], placeholder={**VARIABLE_NAME, "description": "A variable that holds messages."})
 _DECLARED = _exact(
     [],
     type={"type": "string", "enum": list(VARIABLE_TYPES)},
@@ -63,7 +63,7 @@ class Turn(serializers.JSONField):
     {
         "type": "object",
         "description": "The variables that the text uses, by name: letters, digits and `_`, a letter first.",
-        "propertyNames": _VARIABLE_NAME,
+        "propertyNames": VARIABLE_NAME,
         "additionalProperties": {"oneOf": [_DECLARED, _BARE]},
     },
     component_name="VariableDeclarations",
@@ -76,7 +76,7 @@ class Declarations(JSONObject):
     {
         "type": "object",
         "description": "The declared variables by name, each as an object.",
-        "propertyNames": _VARIABLE_NAME,
+        "propertyNames": VARIABLE_NAME,
         "additionalProperties": _DECLARED,
     },
     component_name="Variables",
@@ -117,9 +117,9 @@ class VersionMetadata(JSONObject):
     """A version's metadata on its way in."""
 
 
-@extend_schema_field({"type": "string", "enum": ["active", "pre_prod", "retired"]})
+@extend_schema_field({"type": "string", "enum": ["active", "rejected", "pre_prod", "retired"]})
 class Status(serializers.CharField):
-    """What becomes of a sealed version: in production, in staging, or neither."""
+    """What became of a sealed version: in production, rejected, in staging, or none of these."""
 
 
 # ----------------------------------------------------------------------------- in
@@ -213,9 +213,9 @@ class PromptOut(RowSerializer[Prompt]):
     namespace = serializers.CharField(source="namespace.slug", read_only=True)
     name = serializers.CharField(source="slug", read_only=True)
     description = serializers.SerializerMethodField()
-    template = Content(source="head.content", read_only=True)
-    variables = Declared(source="head.variables", read_only=True)
-    config = FreeObject(source="head.config", read_only=True)
+    template = Content(source="head.content", read_only=True, allow_null=True)
+    variables = Declared(source="head.variables", read_only=True, allow_null=True)
+    config = FreeObject(source="head.config", read_only=True, allow_null=True)
     metadata = FreeObject(read_only=True)
     archived = serializers.BooleanField(source="is_archived", read_only=True)
     createdAt = Moment(source="created_at", read_only=True)
@@ -276,7 +276,9 @@ class VersionOut(RowSerializer[PromptVersion]):
                 "description": "SHA-256 of the canonical JSON of `{config, content, type, variables}`: of everything "
                 "that is served.",
             },
-            "status": {"description": "`active` in production, `pre_prod` in staging, else `retired`."},
+            "status": {
+                "description": "`active` in production, `rejected`, `pre_prod` in staging, else `retired`."
+            },
             "tags": {"description": "The tags that point at it, by name."},
         }
     }
@@ -348,8 +350,11 @@ class TagMoveOut(RowSerializer[TagMove]):
         "properties": {
             "number": {"minimum": 1, "description": "Its number among the moves of this tag."},
             "kind": {
-                "enum": ["set", "remove", "activate"],
-                "description": "`activate` is staging given up because its version went to production.",
+                "enum": [
+                    *("set", "remove", "promote", "approve", "override", "rollback"),
+                    *("promote_pre_prod", "reject", "activate"),
+                ],
+                "description": "What moved it. `activate` is staging given up because its version went to production.",
             },
             "fromVersionId": {"description": "Null where the tag was not set before."},
             "toVersionId": {"description": "Null where the tag was taken away."},

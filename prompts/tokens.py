@@ -4,6 +4,8 @@ from threading import Lock
 
 from splintr import AnyTokenizer, Tokenizer
 
+from prompts.content import Messages
+
 VOCABULARY = "o200k_base"
 #: Longer texts are counted up to here and the rest in proportion: one word of this length takes 50 ms.
 COUNTED_CHARACTERS = 262_144
@@ -41,3 +43,10 @@ def estimate(text: str) -> int:
     counted = text[:COUNTED_CHARACTERS].encode(errors="replace").decode()
     tokens = COUNTER.count(counted)
     return tokens if len(text) <= COUNTED_CHARACTERS else tokens * len(text) // COUNTED_CHARACTERS
+
+
+def estimate_of(content: str | Messages) -> int:
+    """How many tokens a version's own text has; a chat's as it is rendered, without what its placeholders hold."""
+    if isinstance(content, str):
+        return estimate(content)
+    return estimate("\n\n".join(f"{each['role']}: {each['content']}" for each in content if "role" in each))

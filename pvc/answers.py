@@ -41,6 +41,11 @@ def error_body(code: str, message: str, details: dict[str, Any] | None = None) -
     return {"error": error, "requestId": logs.request_id(), "timestamp": moment(dt.datetime.now(dt.UTC))}
 
 
+def body_of(error: errors.DomainError) -> dict[str, Any]:
+    """What a refusal says, with the fields that stand beside it."""
+    return {**error.beside, **error_body(error.code, error.message, error.details)}
+
+
 def error_headers(error: errors.DomainError) -> dict[str, str]:
     """The headers that belong to an error's kind."""
     if isinstance(error, errors.Unauthorized):

@@ -51,7 +51,6 @@ _BODY_LIMITS: tuple[tuple[str, re.Pattern[str], int], ...] = (
     ("POST", re.compile(r".*/render|.*/prompts/render/.*|.*/metrics/ingest"), 1024 * KIB),
     ("POST", re.compile(r"/api/v1/prompts|.*/versions|.*/merge"), 2048 * KIB),
     ("PUT", re.compile(r"/api/v1/prompts/[^/]+|.*/save-draft"), 2048 * KIB),
-    ("POST PUT", re.compile(r"/api/v1/prompts/templates(/.*)?"), 2048 * KIB),
 )
 _OTHER_API_LIMIT = 256 * KIB
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -67,8 +66,8 @@ class Malformed(errors.Invalid):
 
 def body_limit(method: str, path: str) -> int:
     """The largest body a route takes, in bytes (contract 1)."""
-    for methods, route, limit in _BODY_LIMITS:
-        if method in methods.split() and route.fullmatch(path):
+    for writing, route, limit in _BODY_LIMITS:
+        if method == writing and route.fullmatch(path):
             return limit
     return _OTHER_API_LIMIT if path.startswith(API) else settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
 

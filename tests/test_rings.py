@@ -14,7 +14,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from audit.events import EVENTS
 from audit.models import AuditEntry
-from prompts.actions import namespaces
+from deployments.actions import promotion
+from prompts.actions import namespaces, tiers
 from prompts.models import Namespace, PolicyChange, Prompt
 from pvc import errors
 from pvc.api import ApiViewSet
@@ -96,9 +97,28 @@ WITHOUT_ACTOR = {
 }
 
 
+#: What verbs of several files share: it runs within a verb's unit, and no door calls it.
+SHARED = {
+    "deployments/actions/promotion/activation.py": {"activate", "leave_staging"},
+    "deployments/actions/promotion/ground.py": {
+        *("held", "in_production", "next_sequence", "pointed", "present_tag", "require_free_staging"),
+        *("require_never_rejected", "shown", "version_under_lock"),
+    },
+    "prompts/actions/changes.py": {"requested"},
+    "prompts/actions/tiers.py": {"apply_to_tiers"},
+    "prompts/actions/versions.py": {
+        *("add_contributors", "announce_sealed", "columns_of", "require_sealable", "sealed_with"),
+    },
+}
+
+
+def is_verb(path: str, function: str) -> bool:
+    return function not in WITHOUT_ACTOR.get(path, set()) | SHARED.get(path, set())
+
+
 def actions() -> Iterator[tuple[str, ast.FunctionDef]]:
     for path, tree in modules().items():
-        if re.fullmatch(r"\w+/actions(\.py|/\w+\.py)", path):
+        if re.fullmatch(r"\w+/actions(\.py|(/\w+)+\.py)", path):
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                     yield path, node
@@ -106,7 +126,7 @@ def actions() -> Iterator[tuple[str, ast.FunctionDef]]:
 
 def test_every_public_action_takes_a_keyword_only_actor() -> None:
     for path, function in actions():
-        if function.name in WITHOUT_ACTOR.get(path, set()):
+        if not is_verb(path, function.name):
             continue
         by = [each for each in function.args.kwonlyargs if each.arg == "by"]
         assert by, where(path, function)
@@ -118,7 +138,7 @@ def test_every_public_action_takes_a_keyword_only_actor() -> None:
 
 def test_every_public_action_is_one_unit_of_work() -> None:
     for path, function in actions():
-        if function.name in WITHOUT_ACTOR.get(path, set()):
+        if not is_verb(path, function.name):
             continue
         decorators = [ast.unparse(each).split("(")[0] for each in function.decorator_list]
         assert decorators == ["verb"], where(path, function)
@@ -126,7 +146,8 @@ def test_every_public_action_is_one_unit_of_work() -> None:
 
 def test_the_exceptions_are_there() -> None:
     found = {(path, function.name) for path, function in actions()}
-    assert {(path, name) for path, names in WITHOUT_ACTOR.items() for name in names} <= found
+    listed = [*WITHOUT_ACTOR.items(), *SHARED.items()]
+    assert {(path, name) for path, names in listed for name in names} <= found
 
 
 def test_no_verb_takes_a_flag_that_switches_a_rule_off() -> None:
@@ -134,6 +155,30 @@ def test_no_verb_takes_a_flag_that_switches_a_rule_off() -> None:
     for path, function in actions():
         names = [each.arg for each in (*function.args.args, *function.args.kwonlyargs)]
         assert not [name for name in names if flags.match(name)], where(path, function)
+
+
+def test_what_verbs_share_is_called_by_no_door() -> None:
+    shared = {
+        f"{path.removesuffix('.py').replace('/', '.')}.{name}" for path, names in SHARED.items() for name in names
+    }
+    for path, tree in doors().items():
+        assert not shared & named_in(tree), path
+
+
+def named_in(tree: ast.AST) -> set[str]:
+    """The full names of what a module takes from others, be it by the name of an imported module."""
+    names = {
+        each.asname or each.name: f"{node.module}.{each.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for each in node.names
+    }
+    by_module = {
+        f"{names[node.value.id]}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names
+    }
+    return {*names.values(), *by_module}
 
 
 # ----------------------------------------------------------------------------- doors
@@ -208,7 +253,10 @@ def test_only_promotion_imports_pointers() -> None:
     importers = {
         path for path, tree in modules().items() for _, name in imports(tree) if name.startswith("prompts.pointers")
     }
-    assert importers == {"deployments/actions/promotion.py"}
+    assert importers == {
+        f"deployments/actions/promotion/{name}.py"
+        for name in ("activation", "decisions", "pre_production", "production", "tags")
+    }
 
 
 # ----------------------------------------------------------------------------- habits
@@ -288,6 +336,8 @@ SAMPLES = {
     "namespace_id": "agents",
     "change_id": "01890a5d-ac96-774b-bcce-b302099a8059",
     "version_id": "01890a5d-ac96-774b-bcce-b302099a8058",
+    "template_id": "01890a5d-ac96-774b-bcce-b302099a805a",
+    "tier_id": "01890a5d-ac96-774b-bcce-b302099a805b",
 }
 
 
@@ -387,9 +437,11 @@ def test_another_tenants_rows_are_not_found_on_any_route(
     prompt = factories.make_prompt(namespace, by=admin, slug="support")
     key = factories.make_key(admin.author).row
     change = policy_change(namespace, by=admin)
+    tier = tiers.create_tier(namespace, name="short", max_tokens=100, enforcement="warn", by=admin)
     before = list(AuditEntry.objects.filter(tenant_id=acme.pk).values_list("seq", flat=True))
     names = {"support": str(prompt.pk), SAMPLES["key_id"]: str(key.pk)}
-    names |= {"agents": str(namespace.pk), SAMPLES["change_id"]: str(change.pk)}
+    names |= {"agents": str(namespace.pk), SAMPLES["change_id"]: str(change.pk), SAMPLES["tier_id"]: str(tier.pk)}
+    names |= {SAMPLES["template_id"]: str(prompt.pk), SAMPLES["version_id"]: str(prompt.versions.get().pk)}
     probed = 0
     for _, path, _, methods in api_routes():
         if not any(sample in path for sample in names):
@@ -401,7 +453,7 @@ def test_another_tenants_rows_are_not_found_on_any_route(
             assert (answer.status_code, error_of(answer)["code"]) == (404, "NOT_FOUND"), f"{method} {path}"
             assert "support" not in error_of(answer)["message"]
             probed += 1
-    assert probed > 15
+    assert probed > 40
     assert list(AuditEntry.objects.filter(tenant_id=acme.pk).values_list("seq", flat=True)) == before
     assert as_admin.get(f"/prompts/{prompt.pk}").status_code == 200
 
@@ -449,6 +501,14 @@ WRITES: list[Write] = [
     ("namespace", "PUT", "/prompts/namespaces/own", lambda _: {"required_approvals": 2}, "policy.changed"),
     ("namespace", "PUT", "/prompts/namespaces/own", lambda _: {"custom_tags": ["a"]}, "policy.change_requested"),
     (
+        "tier",
+        "PUT",
+        "/prompts/namespaces/agents/tiers/{short}",
+        lambda _: {"max_tokens": 2},
+        "policy.change_requested",
+    ),
+    ("tier", "DELETE", "/prompts/namespaces/agents/tiers/{short}", lambda _: None, "policy.change_requested"),
+    (
         "approve-policy-change",
         "POST",
         "/prompts/namespaces/agents/changes/{change-1}/approve",
@@ -462,17 +522,60 @@ WRITES: list[Write] = [
         lambda _: None,
         "policy.change_rejected",
     ),
+    (
+        "tiers",
+        "POST",
+        "/prompts/namespaces/default/tiers",
+        lambda _: {"name": "short", "max_tokens": 500, "enforcement": "block"},
+        "tier.created",
+    ),
+    ("tier", "PUT", "/prompts/namespaces/default/tiers/{tiers}", lambda _: {"max_tokens": 800}, "tier.changed"),
+    (
+        "templates",
+        "POST",
+        "/prompts/templates",
+        lambda _: {"namespace": "default", "slug": "answer", "name": "Answer", "tier": "short"},
+        "prompt.created",
+    ),
+    ("template", "PUT", "/prompts/templates/{templates}", lambda _: {"variables_expected": ["a"]}, "prompt.updated"),
+    ("tier", "DELETE", "/prompts/namespaces/default/tiers/{tiers}", lambda _: None, "tier.deleted"),
+    ("template-versions", "POST", "/prompts/templates/{templates}/versions", lambda _: {"body": "{{"}, "draft.created"),
+    ("save-draft", "PUT", "/prompts/versions/{template-versions}/save-draft", lambda _: {"body": "a"}, "draft.saved"),
+    ("discard-draft", "DELETE", "/prompts/versions/{template-versions}/discard", lambda _: None, "draft.discarded"),
+    ("template-versions", "POST", "/prompts/templates/{templates}/versions", lambda _: {"body": "b"}, "draft.created"),
+    (
+        "promote-pre-prod",
+        "POST",
+        "/prompts/versions/{template-versions}/promote-pre-prod",
+        lambda _: {},
+        "promotion.requested",
+    ),
+    ("template", "DELETE", "/prompts/templates/{templates}", lambda _: None, "prompt.archived"),
+    ("promote-pre-prod", "POST", "/prompts/versions/{lines-2}/promote-pre-prod", lambda _: {}, "promotion.requested"),
+    (
+        "merge-pre-prod",
+        "POST",
+        "/prompts/versions/{lines-3}/promote-pre-prod/merge",
+        lambda made: {"expected_version_id": made["lines-2"]},
+        "promotion.requested",
+    ),
     ("api-keys", "POST", "/api-keys", lambda _: {"name": "ci", "scopes": ["admin"]}, "api_key.created"),
     ("api-key", "DELETE", "/api-keys/{api-keys}", lambda _: None, "api_key.revoked"),
 ]
 
 
 def test_every_write_route_leaves_its_audit_verb(as_admin: Client, acme: Tenant, alice: Actor) -> None:
-    theirs = factories.make_prompt(Namespace.objects.get(tenant=acme), slug="theirs", body="Text 1", by=alice)
-    for number in (2, 3):
-        factories.make_version(theirs, f"Text {number}", by=alice)
-    made = {f"theirs-{version.number}": str(version.pk) for version in theirs.versions.all()}
+    default = Namespace.objects.get(tenant=acme)
+    theirs = factories.make_prompt(default, slug="theirs", body="Text 1", by=alice)
+    lines = factories.make_prompt(default, slug="lines", body="one\n\ntwo", by=alice)
+    promotion.set_tag(lines, "production", version=lines.versions.get(), by=alice)  # what both others start from
+    for prompt, texts in ((theirs, ("Text 2", "Text 3")), (lines, ("ONE\n\ntwo", "one\n\nTWO"))):
+        for text in texts:
+            factories.make_version(prompt, text, by=alice)
+    versions = [*theirs.versions.all(), *lines.versions.all()]
+    made = {f"{version.prompt.slug}-{version.number}": str(version.pk) for version in versions}
     agents = namespaces.create_namespace("agents", name="Agents", by=alice)
+    made["short"] = str(tiers.create_tier(agents, name="short", max_tokens=1, enforcement="block", by=alice).pk)
     made |= {f"change-{number}": str(policy_change(agents, by=alice).pk) for number in (1, 2)}
     for name, method, path, body, verb in WRITES:
         before = AuditEntry.objects.filter(tenant_id=acme.pk).latest("seq").seq
@@ -483,7 +586,7 @@ def test_every_write_route_leaves_its_audit_verb(as_admin: Client, acme: Tenant,
         assert (newest.verb, newest.actor) == (verb, "admin"), name
         if method == "POST" and "id" in json_of(answer):
             made[name] = json_of(answer)["id"]
-    assert Prompt.objects.filter(tenant=acme).count() == 2
+    assert Prompt.objects.filter(tenant=acme).count() == 4
 
 
 def test_every_write_route_is_in_the_table() -> None:

@@ -10,9 +10,12 @@ from rest_framework.response import Response
 
 from deployments import waiting
 from deployments.actions import promotion
+from prompts.actions import drafts
+from prompts.actions.versions import OverBudget
 from prompts.lifecycle import (
     ApprovalForm,
     DecidedVersionOut,
+    MergePreProd,
     OverridePreProd,
     Rejection,
     Targets,
@@ -22,22 +25,32 @@ from prompts.lifecycle import (
 )
 from prompts.models import PromptVersion, Tag
 from prompts.models.prompts import PromptArchived
-from pvc.api import ApiViewSet, Form, RowSerializer
-from pvc.errors import NotFound
+from prompts.template import InvalidTemplate
+from prompts.views.finding import LifecycleDoor, VersionDoor, in_full
+from pvc import answers
+from pvc.api import Form, RowSerializer
 from pvc.schema import lifecycle_page_of, refuses
 from tenants.models import NotADecider, UserRequired
 
+_SEALING = (
+    UserRequired,
+    promotion.VersionRejected,
+    drafts.DuplicateContent,
+    InvalidTemplate,
+    OverBudget,
+    PromptArchived,
+)
 _DECISIONS = (promotion.NotPreProd, promotion.OwnVersion, NotADecider, promotion.AlreadyDecided)
 
 
 @extend_schema(tags=["Approvals"])
-class DecisionViewSet(ApiViewSet):
+class DecisionViewSet(VersionDoor):
     """One version on its way to production."""
 
-    cursor_field = "next_cursor"
     scopes = {
         "promote_pre_prod": "prompts:write",
         "override_pre_prod": "prompts:write",
+        "merge_pre_prod": "prompts:write",
         "promote_active": "prompts:promote",
         "approve": "prompts:approve",
         "reject": "prompts:approve",
@@ -45,31 +58,33 @@ class DecisionViewSet(ApiViewSet):
     audited = {
         "promote_pre_prod": "promotion.requested",
         "override_pre_prod": "promotion.requested",
+        "merge_pre_prod": "promotion.requested",
         "promote_active": "tag.moved",
         "approve": "version.approved",
         "reject": "version.rejected",
     }
 
     @extend_schema(request=Targets, responses=VersionOut)
-    @refuses(UserRequired, promotion.NotSealed, promotion.VersionRejected, promotion.PreProdTaken, PromptArchived)
+    @refuses(*_SEALING, promotion.PreProdTaken)
     def promote_pre_prod(self, request: Request, version_id: UUID) -> Response:
-        """Make a sealed version pre-production.
+        """Make a version pre-production.
 
-        It is served to the users named in `target_users`, and to nobody else, and waits for decisions. While another
-        version is there: 409, with that version and what can be done about it.
+        Your draft is sealed by this, and never changes again; a sealed version is taken as it is. It is served to the
+        users named in `target_users`, and to nobody else, and waits for decisions. While another version is there:
+        409, with that version and what can be done about it, and your draft stays a draft.
         """
-        version = self._version(version_id)
+        version = self.version()
         targets = self.read(Targets).get("target_users") or []
-        return self._shown(promotion.promote_pre_prod(version, targets=targets, by=self.actor))
+        return self.shown(promotion.promote_pre_prod(version, targets=targets, by=self.actor))
 
     @extend_schema(request=OverridePreProd, responses=VersionOut)
-    @refuses(UserRequired, promotion.NotSealed, promotion.VersionRejected, promotion.Stale, PromptArchived)
+    @refuses(*_SEALING, promotion.Stale)
     def override_pre_prod(self, request: Request, version_id: UUID) -> Response:
         """Replace the version in pre-production.
 
         `expected_version_id` names the one that is replaced; if it is there no longer, 409 and nothing changes.
         """
-        version = self._version(version_id)
+        version = self.version()
         fields = self.read(OverridePreProd)
         replaced = promotion.override_pre_prod(
             version,
@@ -78,7 +93,30 @@ class DecisionViewSet(ApiViewSet):
             targets=fields.get("target_users") or [],
             by=self.actor,
         )
-        return self._shown(replaced)
+        return self.shown(replaced)
+
+    @extend_schema(request=MergePreProd, responses=VersionOut)
+    @refuses(*_SEALING, promotion.Stale, promotion.MergeConflict, drafts.DraftExists)
+    def merge_pre_prod(self, request: Request, version_id: UUID) -> Response:
+        """Merge with the version in pre-production.
+
+        A three-way merge: what either side changed since the version that both started from is taken. The result is
+        by both and takes the place of the one named by `expected_version_id`. Where both changed the same lines, 409:
+        `hunks` shows each of them, `fields` what differs of variables and config, and the text with both sides marked
+        up is saved in your draft. Resolve it there, and promote again.
+        """
+        version = self.version()
+        fields = self.read(MergePreProd)
+        merged = promotion.merge_pre_prod(
+            version,
+            expected=fields["expected_version_id"],
+            targets=fields.get("target_users") or [],
+            by=self.actor,
+        )
+        if isinstance(merged, promotion.Unmerged):
+            conflict = promotion.MergeConflict(merged.draft, merged.merged.hunks, merged.merged.fields)
+            return Response(answers.body_of(conflict), status=answers.status_of(conflict))
+        return self.shown(merged)
 
     @extend_schema(request=None, responses=VersionOut)
     @refuses(UserRequired, promotion.NotSealed, promotion.VersionRejected, promotion.PromotionBlocked, PromptArchived)
@@ -88,9 +126,9 @@ class DecisionViewSet(ApiViewSet):
         Where the namespace asks for approvals, as many other people must have approved this very content; else 409,
         and `details.unmet` says what is missing.
         """
-        version = self._version(version_id)
+        version = self.version()
         self.read(Form)
-        return self._shown(promotion.promote_active(version, by=self.actor))
+        return self.shown(promotion.promote_active(version, by=self.actor))
 
     @extend_schema(request=ApprovalForm, responses=DecidedVersionOut)
     @refuses(UserRequired, *_DECISIONS, promotion.DigestMismatch, promotion.NotSealed, PromptArchived)
@@ -100,12 +138,12 @@ class DecisionViewSet(ApiViewSet):
         The yes is bound to the version's content. When enough people have said it, and the gate is open, the version
         goes live with this call. Nobody decides on a version they had a hand in.
         """
-        version = self._version(version_id)
+        version = self.version()
         fields = self.read(ApprovalForm)
         decided = promotion.approve(
             version, comment=fields.get("comment") or "", digest=fields.get("digest"), by=self.actor
         )
-        found = self._read(decided.version.pk)
+        found = in_full(PromptVersion.objects.filter(pk=decided.version.pk)).get()
         outcome = {"activated": decided.activated, "unmet": decided.unmet}
         return self.answer({**VersionOut(found).data, **outcome}, revision=found.revision)
 
@@ -116,36 +154,8 @@ class DecisionViewSet(ApiViewSet):
 
         Final for this version: its approvals are void, and pre-production is free for the next one.
         """
-        version = self._version(version_id)
-        return self._shown(promotion.reject(version, reason=self.read(Rejection)["reason"], by=self.actor))
-
-    def require(self, scope: str) -> None:
-        """On a gateway's key it is the acting person who decides, so somebody has to be named."""
-        if self.actor.speaks_for_a_gateway and "X-User-Id" not in self.request.headers:
-            raise UserRequired("Name the acting user in X-User-Id.")
-        super().require(scope)
-
-    def refused_target(self) -> tuple[str, UUID | None]:
-        version_id = self.kwargs["version_id"]
-        known = PromptVersion.objects.visible_to(self.owner).filter(pk=version_id).first() if self.owner else None
-        return (str(version_id), known.prompt_id if known else None)
-
-    def _version(self, version_id: UUID) -> PromptVersion:
-        sealed = PromptVersion.objects.visible_to(self.actor).sealed()
-        found = sealed.select_related("prompt__namespace").filter(pk=version_id).first()
-        if found is None:
-            raise NotFound("There is no such version.")
-        return found
-
-    def _read(self, version_id: UUID) -> PromptVersion:
-        related = ("contributors__user", "targets", "approvals__decided_by")
-        return (
-            PromptVersion.objects.with_status().select_related("author").prefetch_related(*related).get(pk=version_id)
-        )
-
-    def _shown(self, version: PromptVersion) -> Response:
-        found = self._read(version.pk)
-        return self.answer(VersionOut(found).data, revision=found.revision)
+        version = self.version()
+        return self.shown(promotion.reject(version, reason=self.read(Rejection)["reason"], by=self.actor))
 
 
 class DiffSummaryOut(serializers.Serializer[Any]):
@@ -173,10 +183,9 @@ class PendingApprovalOut(RowSerializer[Tag]):
 
 
 @extend_schema(tags=["Approvals"])
-class PendingViewSet(ApiViewSet):
+class PendingViewSet(LifecycleDoor):
     """What waits."""
 
-    cursor_field = "next_cursor"
     scopes = {"list": "prompts:read"}
 
     @extend_schema(responses=lifecycle_page_of(PendingApprovalOut))

@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from deployments import serving
-from prompts.models import PromptVersion
+from prompts.actions.versions import OverBudget
+from prompts.models import Prompt, PromptVersion
 from prompts.models.prompts import PromptArchived, PromptRef
 from prompts.sandbox.values import InvalidVariable
 from prompts.serializers import Content, FreeObject, Turn
@@ -58,6 +59,9 @@ class RenderingOut(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="Names that were given, and nothing refers to."
     )
     tokenCount = serializers.IntegerField(min_value=0, help_text="An estimate.")
+    warnings = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Only where there is something to warn of."
+    )
     metadata = FreeObject(help_text="The version's.")
 
 
@@ -89,7 +93,7 @@ def _invalid(message: str) -> Invalid:
     return Invalid.field(found[found.lastindex or 0] if found else "", message)
 
 
-_REFUSALS = (PromptArchived, InvalidTemplate, MissingVariables, InvalidVariable, RenderFailed, RenderLimit)
+_REFUSALS = (PromptArchived, InvalidTemplate, MissingVariables, InvalidVariable, RenderFailed, RenderLimit, OverBudget)
 
 
 @extend_schema(tags=["Rendering"])
@@ -109,7 +113,8 @@ class RenderViewSet(ApiViewSet):
         Puts values into the version that `production` points at; 404 while there is none. Writes nothing. Without
         `strict`, a variable without a value prints nothing and is listed in `missingVariables`.
         """
-        return self._rendered(serving.in_production(prompt_of(self.actor, ref)))
+        prompt = prompt_of(self.actor, ref)
+        return self._rendered(prompt, serving.in_production(prompt))
 
     @extend_schema(
         request=RenderRequestForm,
@@ -130,11 +135,14 @@ class RenderViewSet(ApiViewSet):
         found = version_of(prompt, version)
         if prompt.namespace.policy.required_approvals and not serving.is_released(found):
             self.require("prompts:write")
-        return self._rendered(found)
+        return self._rendered(prompt, found)
 
-    def _rendered(self, version: PromptVersion) -> Response:
+    def _rendered(self, prompt: Prompt, version: PromptVersion) -> Response:
         asked = decoded(self.request.body, _decoder) if self.request.body else RenderRequest()
         rendering = serving.rendered(version, asked.variables or {}, strict=bool(asked.strict))
+        tokens = serving.tokens_in(rendering)
+        budget = serving.budget_of(prompt)
+        told = budget.told(tokens) if budget else None
         answer = {
             "version": version.number,
             "versionId": version.pk,
@@ -143,9 +151,11 @@ class RenderViewSet(ApiViewSet):
             "variablesUsed": rendering.used,
             "missingVariables": rendering.missing,
             "unusedVariables": rendering.unused,
-            "tokenCount": serving.tokens_in(rendering),
+            "tokenCount": tokens,
             "metadata": version.metadata,
         }
         if rendering.messages is not None:
             answer["messages"] = rendering.messages
+        if told:
+            answer["warnings"] = [told]
         return self.answer(answer)

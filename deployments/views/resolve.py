@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from deployments import serving
 from deployments.serving import Served
 from deployments.views import render
+from prompts.actions.versions import OverBudget
 from prompts.models.prompts import PromptArchived, PromptRef
 from prompts.sandbox.values import InvalidVariable
 from prompts.serializers import Content, FreeObject, Turn
@@ -166,27 +167,32 @@ class RenderByNameViewSet(ApiViewSet):
     parser_classes = [render.UndecodedParser]
 
     @extend_schema(request=RenderRequestForm, responses=RenderingOut)
-    @refuses(PromptArchived, InvalidTemplate, MissingVariables, InvalidVariable, RenderFailed, RenderLimit)
+    @refuses(PromptArchived, InvalidTemplate, MissingVariables, InvalidVariable, RenderFailed, RenderLimit, OverBudget)
     def render(self, request: Request, qualified_name: PromptRef) -> Response:
         """Render what is served.
 
         Puts values into the version that resolve would answer with. Writes nothing. Without `strict`, a variable
-        without a value prints nothing and is listed in `missing_variables`.
+        without a value prints nothing and is listed in `missing_variables`. More tokens than the template's budget
+        tier allows are a warning, or 422 where the tier blocks.
         """
         serves = serving.serving_of(self.actor.tenant.pk, qualified_name)
         asked = render.decoded(request.body, _decoder) if request.body else RenderRequest()
         found = serves.to(end_user(request, asked.user_id))
         rendering = serving.rendered_by_name(found, asked.variables or {}, strict=bool(asked.strict))
+        tokens = serving.tokens_in(rendering)
+        warnings = [f"Nothing refers to {named(rendering.unused)}."] if rendering.unused else []
+        if serves.budget and (told := serves.budget.told(tokens)):
+            warnings.append(told)
         answer: dict[str, Any] = {"rendered": rendering.text}
         if rendering.messages is not None:
             answer["messages"] = rendering.messages
         answer |= {
-            "token_count": serving.tokens_in(rendering),
+            "token_count": tokens,
             "version_id": found.id,
             "version_number": found.number,
             "source": found.source,
             "variables_used": rendering.used,
             "missing_variables": rendering.missing,
-            "warnings": [f"Nothing refers to {named(rendering.unused)}."] if rendering.unused else [],
+            "warnings": warnings,
         }
         return self.answer(answer)

@@ -7,6 +7,8 @@ from django.utils import timezone
 
 from audit.unit import record, verb
 from prompts import policy
+from prompts.actions.changes import requested
+from prompts.actions.tiers import apply_to_tiers
 from prompts.models import Namespace, NamespacePolicy, PolicyChange
 from prompts.models.namespaces import default_evaluation_policy
 from prompts.names import DEFAULT_NAMESPACE, check_namespace_slug
@@ -70,7 +72,7 @@ def update_namespace(namespace: Namespace, changes: Changes, *, by: Actor) -> Po
     wanted = policy.changed(present, asked)
     differing = {**_renamed(namespace, asked), **policy.difference(present, wanted)}
     if policy.needs_second_person(present, wanted):
-        return _requested(namespace, differing, by=by)
+        return requested(namespace, differing, by=by)
     _apply(namespace, differing, by=by)
     return None
 
@@ -82,6 +84,7 @@ def approve_change(change: PolicyChange, *, by: Actor) -> PolicyChange:
     change = _decided(change, approved=True, by=by)
     record("policy.change_approved", change, by=by, namespace=namespace.slug, changes=change.changes)
     _apply(namespace, change.changes, by=by, approved=change)
+    apply_to_tiers(namespace, change.changes.get("tiers", {}), by=by, approved=change)
     return change
 
 
@@ -98,16 +101,6 @@ def _renamed(namespace: Namespace, asked: Changes) -> Changes:
     """Which of the namespace's own words are to be other."""
     words = ("name", "description")
     return {word: asked[word] for word in words if word in asked and asked[word] != getattr(namespace, word)}
-
-
-def _requested(namespace: Namespace, changes: Changes, *, by: Actor) -> PolicyChange:
-    """The change that waits for a second person; asked for again, it is the same one."""
-    for waiting in namespace.changes.pending().select_related("requested_by").order_by("id"):
-        if waiting.changes == changes:
-            return waiting
-    change = PolicyChange.objects.create(tenant=by.tenant, namespace=namespace, changes=changes, requested_by=by.author)
-    record("policy.change_requested", change, by=by, namespace=namespace.slug, changes=changes)
-    return change
 
 
 def _decided(change: PolicyChange, *, approved: bool, by: Actor) -> PolicyChange:

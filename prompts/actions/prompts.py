@@ -1,17 +1,23 @@
 """Verbs on prompts: made, described, archived; never deleted."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from django.utils import timezone
 
 from audit.unit import record, touch_served, verb
 from prompts.actions.versions import seal_content
-from prompts.content import Content, content_of
-from prompts.models import Namespace, Prompt
-from prompts.names import PRODUCTION, check_free
+from prompts.content import TEXT, Content, content_of, is_variable_name
+from prompts.models import BudgetTier, Namespace, Prompt
+from prompts.names import PRODUCTION, check_free, check_slug
 from pvc.crypto import canonical_json
-from pvc.errors import Conflict, Forbidden
+from pvc.errors import Conflict, Forbidden, Invalid
 from tenants.models import Actor
+
+#: What a prompt says of itself; the latter two are told to whoever resolves or renders it.
+DESCRIBING: Final = ("name", "description", "metadata", "variables_expected", "tier")
+SERVED: Final = frozenset({"variables_expected", "tier"})
+MOST_EXPECTED: Final = 1_000
 
 
 class AlreadyArchived(Conflict):
@@ -34,15 +40,40 @@ def create_prompt(
 ) -> Prompt:
     """Make a prompt and seal its first version. The registry's stricter alphabet is its door's to ask for."""
     check_free(slug, field="name")
-    prompt = Prompt.objects.create(
-        tenant=by.tenant,
-        namespace=namespace,
-        slug=slug,
-        name=slug,
-        type=content.type,
+    prompt = _made(namespace, slug, type=content.type, description=description, metadata=metadata or {}, by=by)
+    prompt.head = seal_content(prompt, content, metadata={}, by=by).version
+    prompt.save(update_fields=["head"])
+    return prompt
+
+
+@verb
+def create_template(
+    namespace: Namespace,
+    slug: str,
+    *,
+    name: str,
+    by: Actor,
+    type: str = TEXT,  # noqa: A002 -- the word of the contract
+    description: str = "",
+    variables_expected: Iterable[str] = (),
+    tier: BudgetTier | None = None,
+) -> Prompt:
+    """Make a prompt without a text: drafts bring its versions. Raises Invalid for a tier of another namespace."""
+    check_slug(slug, field="slug")
+    return _made(
+        namespace,
+        slug,
+        name=name,
+        type=type,
         description=description,
-        metadata=metadata or {},
+        variables_expected=_checked_names(variables_expected),
+        tier=tier,
+        by=by,
     )
+
+
+def _made(namespace: Namespace, slug: str, *, by: Actor, **columns: Any) -> Prompt:
+    prompt = Prompt.objects.create(tenant=by.tenant, namespace=namespace, slug=slug, **{"name": slug, **columns})
     record(
         "prompt.created",
         prompt,
@@ -53,8 +84,7 @@ def create_prompt(
         name=slug,
         type=prompt.type,
     )
-    prompt.head = seal_content(prompt, content, metadata={}, by=by).version
-    prompt.save(update_fields=["head"])
+    prompt.save(update_fields=["last_sequence"])
     return prompt
 
 
@@ -62,21 +92,22 @@ def create_prompt(
 def update_prompt(prompt: Prompt, *, changes: dict[str, Any], by: Actor, if_match: str | None = None) -> Prompt:
     """Change what a prompt says of itself; a changed text, schema or config makes the next version.
 
-    `changes` holds any of `template`, `variables`, `config`, `description`, `metadata`, as sent.
+    `changes` holds any of `template`, `variables`, `config`, and of what it says of itself: `name`, `description`,
+    `metadata`, `variables_expected`, `tier`.
     """
     prompt = prompt.locked()
     prompt.require_revision(if_match)
     prompt.require_live()
     _write_through(prompt, changes, by=by)
-    described = [
-        name
-        for name in ("description", "metadata")
-        if name in changes and canonical_json(changes[name]) != canonical_json(getattr(prompt, name))
-    ]
+    if "variables_expected" in changes:
+        changes = {**changes, "variables_expected": _checked_names(changes["variables_expected"])}
+    described = [name for name in DESCRIBING if name in changes and not _is_same(changes[name], getattr(prompt, name))]
     if not described:
         return prompt
     for name in described:
         setattr(prompt, name, changes[name])
+    if SERVED.intersection(described):
+        touch_served(prompt.tenant_id)
     prompt.revision += 1
     prompt.updated_at = timezone.now()
     prompt.save(update_fields=[*described, "revision", "updated_at"])
@@ -84,21 +115,41 @@ def update_prompt(prompt: Prompt, *, changes: dict[str, Any], by: Actor, if_matc
     return prompt
 
 
+def _is_same(wanted: Any, present: Any) -> bool:
+    """Whether a value is what is stored: JSON to the letter, where 1 is not 1.0 nor true; a tier by its id."""
+    if isinstance(wanted, BudgetTier) or isinstance(present, BudgetTier):
+        return bool(wanted == present)
+    return canonical_json(wanted) == canonical_json(present)
+
+
+def _checked_names(names: Iterable[str]) -> list[str]:
+    """The names of variables in order, each once. Raises Invalid for what no template could refer to."""
+    kept = list(dict.fromkeys(names))
+    for index, name in enumerate(kept):
+        if not is_variable_name(name):
+            raise Invalid.field(f"variables_expected[{index}]", "Use letters, digits and _, no digit or _ first.")
+    if len(kept) > MOST_EXPECTED:
+        raise Invalid.field("variables_expected", f"Name {MOST_EXPECTED} variables at most.")
+    return kept
+
+
 def _write_through(prompt: Prompt, changes: dict[str, Any], *, by: Actor) -> None:
     """Seal what the changes make of the head's content, and let the prompt show it."""
-    head = prompt.head
-    if head is None or not changes.keys() & {"template", "variables", "config"}:
+    if not changes.keys() & {"template", "variables", "config"}:
         return
+    head = prompt.head
+    if head is None and "template" not in changes:
+        raise Invalid.field("template", "This prompt has no text yet: send one.")
     content = content_of(
         prompt.type,
-        changes.get("template", head.content),
-        changes.get("variables", head.variables),
-        changes.get("config", head.config),
+        changes["template"] if "template" in changes or head is None else head.content,
+        changes.get("variables", head.variables if head else None),
+        changes.get("config", head.config if head else None),
         field="template",
     )
-    if head.holds(content):
+    if head is not None and head.holds(content):
         return
-    sealing = seal_content(prompt, content, metadata={}, by=by)
+    sealing = seal_content(prompt, content, metadata={}, base_id=head.pk if head else None, by=by)
     prompt.head = sealing.version
     if not sealing.is_new:
         prompt.revision += 1

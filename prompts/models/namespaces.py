@@ -5,12 +5,12 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 from django.utils import timezone
 
 from prompts.names import BUILT_IN_TAGS, NAMESPACE_SLUG, is_uuid
-from prompts.policy import Terms
+from prompts.policy import MOST_TOKENS, Terms
 from pvc.crypto import ExactDecoder
 from pvc.errors import Conflict, Invalid, name_constraint
 from pvc.ids import new_id
@@ -59,11 +59,21 @@ class Namespace(models.Model):
 
     def locked_for_decision(self) -> "Namespace":
         """This row held against policy changes until the unit ends (FOR SHARE)."""
+        self._queue(to_change=False)
         return Namespace.objects.raw("SELECT * FROM prompts_namespace WHERE id = %s FOR SHARE", [self.pk])[0]
 
     def locked_for_change(self) -> "Namespace":
         """This row as it stands now, held against decisions and other changes until the unit ends."""
+        self._queue(to_change=True)
         return Namespace.objects.select_for_update(no_key=True).get(pk=self.pk)
+
+    def _queue(self, *, to_change: bool) -> None:
+        """Stand in line for the row. On the row alone, ever new sharers would overtake whoever wants to change it."""
+        with connection.cursor() as cursor:
+            if to_change:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(self.pk)])
+            else:
+                cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", [str(self.pk)])
 
     def allows_tag(self, name: str) -> bool:
         return name in BUILT_IN_TAGS or name in self.policy.custom_tags
@@ -104,6 +114,39 @@ class NamespacePolicy(models.Model):
         """What it asks for; the evaluation policy has all of its fields."""
         evaluation = {**default_evaluation_policy(), **self.evaluation_policy}
         return Terms(self.required_approvals, self.custom_tags, evaluation, self.default_harness)
+
+
+class BudgetTier(models.Model):
+    """How many tokens prompts of a namespace may have, and what happens to those that have more."""
+
+    WARN, BLOCK = "warn", "block"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    namespace = models.ForeignKey(Namespace, on_delete=models.PROTECT, related_name="tiers", db_constraint=False)
+    name = models.CharField(max_length=100)
+    max_tokens = models.IntegerField()
+    enforcement = models.CharField(max_length=5, choices=[(WARN, "warn"), (BLOCK, "block")])
+    created_at = models.DateTimeField(default=timezone.now)
+    updated_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["namespace", "name"], name="one_tier_per_name"),
+            # The target of the foreign key that holds a prompt to a tier of its own namespace.
+            models.UniqueConstraint(fields=["tenant", "namespace", "id"], name="tier_within_namespace"),
+            models.CheckConstraint(condition=Q(max_tokens__range=(1, MOST_TOKENS)), name="tiers_allow_some_tokens"),
+            models.CheckConstraint(condition=Q(enforcement__in=["warn", "block"]), name="tiers_warn_or_block"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def exceeded_by(self, tokens: int) -> str | None:
+        """What to tell whoever has written so many tokens; None where they are within it."""
+        if tokens <= self.max_tokens:
+            return None
+        return f"About {tokens:,} tokens are more than the {self.max_tokens:,} of the budget tier “{self.name}”."
 
 
 class PolicyChangeQuerySet(models.QuerySet["PolicyChange"]):
@@ -187,6 +230,14 @@ name_constraint("policies_are_append_only", Conflict("A policy is never edited: 
 name_constraint("policy_in_tenant", Invalid("The policy and its namespace belong to one tenant."))
 name_constraint("weaker_policies_have_four_eyes", Conflict("A weaker policy takes a second person."))
 name_constraint("policies_follow_each_other", Conflict("The policy was changed meanwhile; please try again."))
+name_constraint("one_tier_per_name", Conflict("This namespace has a budget tier of this name."))
+name_constraint("tier_within_namespace", Conflict("This budget tier exists already."))
+name_constraint("tiers_allow_some_tokens", Invalid.field("max_tokens", f"Use a number from 1 to {MOST_TOKENS:,}."))
+name_constraint("tiers_warn_or_block", Invalid.field("enforcement", "Use warn or block."))
+name_constraint("tier_in_tenant", Invalid("A budget tier and its namespace belong to one tenant."))
+name_constraint("tier_identity_is_fixed", Conflict("A budget tier stays in its namespace."))
+name_constraint("weaker_tiers_have_four_eyes", Conflict("A weaker budget tier takes a second person."))
+name_constraint("tiers_are_not_truncated", Conflict("Budget tiers are deleted one by one."))
 name_constraint("policy_changes_have_four_eyes", Conflict("A change of policy is decided by another person."))
 name_constraint("policy_change_in_tenant", Invalid("The change and its namespace belong to one tenant."))
 name_constraint(

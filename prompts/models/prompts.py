@@ -13,7 +13,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 
 from prompts.content import CHAT, TEXT, Content, Messages, parsed
-from prompts.models.namespaces import Namespace
+from prompts.models.namespaces import BudgetTier, Namespace
 from prompts.names import PRODUCTION, PROMPT_SLUG, STAGING
 from pvc.crypto import ExactDecoder
 from pvc.errors import Conflict, Gone, Invalid, PreconditionFailed, name_constraint
@@ -41,13 +41,22 @@ class PromptQuerySet(models.QuerySet["Prompt"]):
         """Those whose slug, name or description contains `text`, in any case (trigram indexes)."""
         return self.filter(Q(slug__icontains=text) | Q(name__icontains=text) | Q(description__icontains=text))
 
+    def archived_or_not(self, asked: str) -> Self:
+        """As a list is asked: `false` leaves archived ones out, `true` shows them alone, `all` both. Raises Invalid."""
+        match asked:
+            case "all":
+                return self
+            case "true" | "false":
+                return self.filter(archived_at__isnull=asked == "false")
+        raise Invalid.field("archived", "Use false, true or all.")
+
     def carrying(self, tag: str) -> Self:
         return self.filter(tags__name=tag)
 
     def for_display(self) -> Self:
         """With what an answer shows: namespace, head, and the id of the newest sealed version."""
         newest = PromptVersion.objects.sealed().filter(prompt=OuterRef("pk")).order_by("-number").values("pk")[:1]
-        return self.select_related("namespace", "head").annotate(latest_id=Subquery(newest))
+        return self.select_related("namespace", "head", "tier").annotate(latest_id=Subquery(newest))
 
 
 class Prompt(models.Model):
@@ -60,6 +69,9 @@ class Prompt(models.Model):
     name = models.CharField(max_length=200)
     description = models.CharField(max_length=500, blank=True, default="")
     type = models.CharField(max_length=4, choices=TYPES, default=TEXT)
+    tier = models.ForeignKey(
+        BudgetTier, on_delete=models.PROTECT, null=True, blank=True, related_name="prompts", db_constraint=False
+    )
     variables_expected = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     metadata = models.JSONField(default=dict, blank=True, decoder=ExactDecoder)
     #: The version last written through the prompt itself (POST, PUT).
@@ -108,7 +120,7 @@ class Prompt(models.Model):
         """This row, read again under a lock that lasts until the unit ends."""
         return (
             Prompt.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("namespace", "head")
+            .select_related("namespace", "head", "tier")
             .get(pk=self.pk)
         )
 
@@ -146,6 +158,13 @@ class PromptVersionQuerySet(models.QuerySet["PromptVersion"]):
     def sealed(self) -> Self:
         return self.filter(sealed_at__isnull=False)
 
+    def drafts_of(self, author: User) -> Self:
+        return self.filter(sealed_at__isnull=True, author=author)
+
+    def shown_to(self, actor: Actor) -> Self:
+        """Sealed versions, and the actor's own drafts: somebody else's is nobody's business yet."""
+        return self.visible_to(actor).filter(Q(sealed_at__isnull=False) | Q(author=actor.user))
+
     def in_production_of(self, prompt: Prompt) -> Self:
         """The one that the prompt's tag `production` points at, if there is one."""
         return self.filter(tags__prompt=prompt, tags__name=PRODUCTION)
@@ -171,6 +190,8 @@ class PromptVersion(models.Model):
     author = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     base = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", db_constraint=False)
     change_note = models.TextField(blank=True, default="")
+    #: What was found in it when it was last written (prompts/validation.py); null for what is older than that.
+    validation = models.JSONField(null=True)
     metadata = models.JSONField(default=dict, decoder=ExactDecoder)
     revision = models.IntegerField(default=1)
     sealed_at = models.DateTimeField(null=True)
@@ -238,6 +259,18 @@ class PromptVersion(models.Model):
         reviews = [each for each in self.approvals.all() if each.kind == "review"]
         return bool(reviews) and not max(reviews, key=lambda each: each.pk).approved
 
+    def require_revision(self, revision: str | None) -> None:
+        """Raises PreconditionFailed when the caller saw another revision of a draft (`If-Match`)."""
+        require_revision(self.revision, revision, what="draft")
+
+    def add_contributors_of(self, *others: "PromptVersion") -> None:
+        """Whoever had a hand in these had one in this too."""
+        people = Contributor.objects.filter(version__in=others).values_list("user_id", flat=True).distinct()
+        Contributor.objects.bulk_create(
+            (Contributor(tenant_id=self.tenant_id, version=self, user_id=user_id) for user_id in sorted(people)),
+            ignore_conflicts=True,
+        )
+
     def holds(self, content: Content) -> bool:
         return self.digest == content.digest
 
@@ -285,6 +318,9 @@ name_constraint("prompt_type_is_known", Invalid.field("type", "A prompt is of ty
 name_constraint("prompt_identity_is_fixed", Invalid("A prompt's name, namespace and type are fixed at its creation."))
 name_constraint("prompt_in_namespace", Invalid.field("namespace", "The prompt and its namespace belong to one tenant."))
 name_constraint("prompt_head_is_its_version", Conflict("A prompt's head is one of its own versions."))
+name_constraint(
+    "prompt_tier_of_its_namespace", Invalid.field("tier", "A prompt's budget tier is one of its namespace.")
+)
 name_constraint("one_version_per_number", Conflict("Another version took this number; please try again."))
 name_constraint("one_open_draft_per_author", Conflict("You have an open draft of this prompt already."))
 name_constraint("version_within_prompt", Conflict("This version exists already."))

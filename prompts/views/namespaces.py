@@ -13,10 +13,11 @@ from prompts.models import Namespace, PolicyChange
 from prompts.models.namespaces import default_evaluation_policy, with_policies
 from prompts.names import BUILT_IN_TAGS, NAMESPACE_SLUG, RESERVED, TAG_NAME
 from prompts.policy import GREATEST_AGE, LONGEST_NAME, MODES, MOST_APPROVALS, MOST_NAMES
-from pvc.api import ApiViewSet, Form, ImmutableField, Moment, RowSerializer, Text, without_read_only
+from prompts.views.finding import LifecycleDoor, namespace_of
+from pvc.api import Form, ImmutableField, Moment, RowSerializer, Text, without_read_only
 from pvc.errors import Conflict, NotFound
 from pvc.schema import lifecycle_page_of, refuses
-from tenants.models import NotADecider
+from tenants.models import NotADecider, UserRequired
 
 # ----------------------------------------------------------------------------- shapes of the document
 Shape = dict[str, Any]
@@ -57,6 +58,11 @@ _CHANGES: Shape = {
         "required_approvals": {"type": "integer", "minimum": 0, "maximum": MOST_APPROVALS},
         "custom_tags": _TAGS,
         "default_harness": {"type": ["string", "null"], "maxLength": LONGEST_NAME},
+        "tiers": {
+            "type": "object",
+            "additionalProperties": {"type": ["object", "null"], "additionalProperties": {}},
+            "description": "Budget tiers by their ids, each with its new values; null: it is to be deleted.",
+        },
         "evaluation_policy": {"type": "object", "properties": _EVALUATION, "additionalProperties": False},
     },
     "additionalProperties": False,
@@ -256,17 +262,12 @@ def _filled(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 # ----------------------------------------------------------------------------- the doors
-class NamespaceDoor(ApiViewSet):
+class NamespaceDoor(LifecycleDoor):
     """A door on the namespace that its path names."""
 
-    cursor_field = "next_cursor"
-
     def namespace(self) -> Namespace:
-        """The namespace of the path. Raises NotFound, for another tenant's just the same."""
-        found = Namespace.objects.visible_to(self.actor).named(self.kwargs["namespace_id"]).first()
-        if found is None:
-            raise NotFound("There is no such namespace.")
-        return found
+        """The namespace of the path. Raises NotFound."""
+        return namespace_of(self.actor, self.kwargs["namespace_id"])
 
 
 @extend_schema(tags=["Namespaces"])
@@ -285,7 +286,7 @@ class NamespaceViewSet(NamespaceDoor):
         return self.page(Namespace.objects.visible_to(self.actor), NamespaceOut, complete=with_policies)
 
     @extend_schema(request=NewNamespace, responses={201: NamespaceOut})
-    @refuses(Conflict)
+    @refuses(Conflict, UserRequired)
     def create(self, request: Request) -> Response:
         """Make a namespace.
 
@@ -317,7 +318,7 @@ class NamespaceViewSet(NamespaceDoor):
             202: OpenApiResponse(WaitingOut, description="Nothing changed: the change waits for a second person."),
         },
     )
-    @refuses(ImmutableField)
+    @refuses(ImmutableField, UserRequired)
     def update(self, request: Request, namespace_id: str) -> Response:
         """Change a namespace or its policy.
 
@@ -363,7 +364,7 @@ class PolicyChangeViewSet(NamespaceDoor):
         return self.page(changes, PolicyChangeOut)
 
     @extend_schema(request=None, responses=PolicyChangeOut, extensions=_BOTH_SCOPES)
-    @refuses(actions.OwnChange, actions.ChangeDecided, NotADecider)
+    @refuses(actions.OwnChange, actions.ChangeDecided, NotADecider, UserRequired)
     def approve(self, request: Request, namespace_id: str, change_id: UUID) -> Response:
         """Approve a weaker policy.
 
@@ -377,7 +378,7 @@ class PolicyChangeViewSet(NamespaceDoor):
         return self.answer(PolicyChangeOut(actions.approve_change(change, by=self.actor)).data)
 
     @extend_schema(request=None, responses=PolicyChangeOut, extensions=_BOTH_SCOPES)
-    @refuses(actions.OwnChange, actions.ChangeDecided, NotADecider)
+    @refuses(actions.OwnChange, actions.ChangeDecided, NotADecider, UserRequired)
     def reject(self, request: Request, namespace_id: str, change_id: UUID) -> Response:
         """Reject a weaker policy.
 

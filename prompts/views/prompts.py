@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from prompts.actions import prompts as actions
+from prompts.actions.versions import OverBudget
 from prompts.content import TEXT, content_of
 from prompts.models import Namespace, Prompt
 from prompts.models.prompts import PromptArchived, PromptRef, with_latest
@@ -72,11 +73,7 @@ class PromptViewSet(PromptDoor):
         Newest first. Archived prompts are left out unless you ask for them.
         """
         filters = {name: value for name in ("search", "namespace", "archived", "tag") if (value := self.query(name))}
-        prompts = Prompt.objects.visible_to(self.actor).for_display()
-        if archived := {"false": [True], "true": [False], "all": []}.get(filters.get("archived", "false")):
-            prompts = prompts.filter(archived_at__isnull=archived[0])
-        elif archived is None:
-            raise Invalid.field("archived", "Use false, true or all.")
+        prompts = Prompt.objects.visible_to(self.actor).archived_or_not(filters.get("archived", "false")).for_display()
         if "namespace" in filters:
             prompts = prompts.filter(namespace__slug=filters["namespace"])
         if "search" in filters:
@@ -126,7 +123,7 @@ class PromptViewSet(PromptDoor):
         return self._shown(prompt_of(self.actor, ref))
 
     @extend_schema(request=PromptChanges, responses=PromptOut)
-    @refuses(ImmutableField, PromptArchived, PreconditionFailed, InvalidTemplate)
+    @refuses(ImmutableField, PromptArchived, PreconditionFailed, InvalidTemplate, OverBudget)
     def update(self, request: Request, ref: PromptRef) -> Response:
         """Change a prompt.
 

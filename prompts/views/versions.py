@@ -46,7 +46,7 @@ class VersionViewSet(ApiViewSet):
             200: OpenApiResponse(DeduplicatedVersion, description="This content was sealed before; here it is."),
         },
     )
-    @refuses(PromptArchived, PreconditionFailed, InvalidTemplate)
+    @refuses(PromptArchived, PreconditionFailed, InvalidTemplate, actions.OverBudget)
     def create(self, request: Request, ref: PromptRef) -> Response:
         """Seal a new version.
 
@@ -81,10 +81,11 @@ class VersionViewSet(ApiViewSet):
     def usage(self, request: Request, ref: PromptRef, version: int | UUID) -> Response:
         """See what serves a version.
 
-        The tags that point at it. `deployments` and `targets` are empty in this release.
+        The tags that point at it, and the users whom it is tried on. `deployments` is empty in this release.
         """
         found = version_of(prompt_of(self.actor, ref), version)
-        return self.answer({"tags": found.tag_names, "deployments": [], "targets": []})
+        targets = sorted(found.targets.values_list("user_id", flat=True))
+        return self.answer({"tags": found.tag_names, "deployments": [], "targets": targets})
 
     @extend_schema(responses=VersionOut)
     def production(self, request: Request, ref: PromptRef) -> Response:

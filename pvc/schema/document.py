@@ -13,6 +13,9 @@ TAGS: Final = {
     "Versions": "A version is a text, or a chat's messages, at a number, with its variables and config. Sealed, it "
     "never changes.",
     "Tags": "A tag is a name that points at one version: `production` is what is served, `staging` what is tried.",
+    "Templates": "A prompt, in the words of the lifecycle surface, where its texts are written as drafts.",
+    "Drafts": "A draft is a version that is not sealed yet. Each person has one a template at most; nobody else sees "
+    "it.",
     "Promotion": "What is live: promoted, overridden, rolled back.",
     "Approvals": "Pre-production, and the decisions of other people on it.",
     "Serving": "What a name stands for now, as it is or with values put in: what your services ask for on every call.",
@@ -20,6 +23,7 @@ TAGS: Final = {
     "Diff": "What changed between two versions, and how much it matters.",
     "Namespaces": "A namespace is a folder of prompts with one policy: what production takes there, and which tags "
     "there are. A weaker policy takes a second person.",
+    "Budget tiers": "How many tokens the prompts of a namespace may have, and what happens to those that have more.",
     "API keys": "Credentials of the tenant's people and services.",
     "Audit": "Who did what: every change of prompts, tags, people and keys.",
     "Documentation": "This document.",
@@ -56,8 +60,8 @@ effect and gets the first answer, with `Idempotency-Replayed: true` and null for
 Another request under the same key is refused with 422; while the first one still runs, with 409. Only successful
 answers are kept.
 
-**Preconditions.** A prompt, a version and a tag come with an `ETag`. Sent back as `If-Match` with a write, it makes the
-write fail with 412 `PRECONDITION_FAILED` if somebody was faster.
+**Preconditions.** A prompt, a template, a version and a tag come with an `ETag`. Sent back as `If-Match` with a write,
+it makes the write fail with 412 `PRECONDITION_FAILED` if somebody was faster.
 
 **Rate limits.** Calls are counted per minute: per key for reads, for writes and for rendering, and per address for
 calls without a valid key. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` say where you stand; a 429

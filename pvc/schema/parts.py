@@ -73,6 +73,12 @@ PARAMETERS: Final[dict[str, Any]] = {
     "ChangeId": _parameter(
         "path", "change_id", _text(format="uuid"), "A change of the namespace's policy: its `id`.", example=ID.change
     ),
+    "TemplateId": _parameter(
+        "path", "template_id", _text(format="uuid"), "The id of a template, which is a prompt's.", example=ID.prompt
+    ),
+    "TierId": _parameter(
+        "path", "tier_id", _text(format="uuid"), "A budget tier of the namespace: its `id`.", example=ID.tier
+    ),
     "Limit": _parameter(
         "query",
         "limit",
@@ -162,6 +168,8 @@ PATH_PARTS: Final = {
     ("slug", "namespace_id"): "NamespaceId",
     ("uuid", "change_id"): "ChangeId",
     ("uuid", "version_id"): "VersionId",
+    ("uuid", "template_id"): "TemplateId",
+    ("uuid", "tier_id"): "TierId",
 }
 
 
@@ -204,5 +212,8 @@ HEADERS: Final[dict[str, Any]] = {
 
 #: The schemas of single objects that are sent with their revision.
 WITH_ETAG: Final = frozenset(
-    {"Prompt", "Version", "DeduplicatedVersion", "Tag", "TagWithVersion", "LifecycleVersion", "LifecycleDecidedVersion"}
+    {
+        *("Prompt", "Version", "DeduplicatedVersion", "Tag", "TagWithVersion"),
+        *("LifecycleTemplate", "LifecycleVersion", "LifecycleDecidedVersion"),
+    }
 )

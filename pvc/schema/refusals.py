@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pvc import answers, errors
+from pvc.schema import story
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -106,6 +107,19 @@ CODES: Final[dict[str, Code]] = {
         "The version is somebody's draft; a tag points at sealed versions only.",
         "Version 3 is a draft; a tag points at sealed versions only.",
     ),
+    "SEALED": Code(
+        "The version is sealed, and never changes.",
+        "Version 2 is sealed; it never changes. Open a draft that starts from it.",
+    ),
+    "DRAFT_EXISTS": Code(
+        "The actor has an open draft of this template; `existing_draft`, beside `error`, says which.",
+        "You have an open draft of this prompt: version 3. Save, promote or discard it.",
+    ),
+    "DUPLICATE_CONTENT": Code(
+        "The prompt has sealed this very content before; `details` say as which version.",
+        "Version 2 holds this very content. Promote that one, or change your draft.",
+        {"version_id": story.ID.version_2, "version_number": 2},
+    ),
     "NO_STAGING": Code("Nothing is in staging.", "Nothing of this prompt is in staging. Tag a version there first."),
     "NO_PRODUCTION": Code("Nothing is live.", "Nothing of this prompt is in production."),
     "NO_PREVIOUS": Code("Nothing was live before.", "Nothing was in production before."),
@@ -144,6 +158,12 @@ CODES: Final[dict[str, Code]] = {
         "its tag either. `existing_pre_prod`, beside `error`, shows it, and `options` what can be done.",
         "Version 2 is in pre-production already. Replace it by its id, or wait.",
     ),
+    "MERGE_CONFLICT": Code(
+        "Both versions changed the same. Nothing moved; the text with both sides marked up is saved in the actor's "
+        "draft. Beside `error` stand `draft`, `hunks` (each conflict of the text) and `fields` (those of variables and "
+        "config).",
+        "Both versions changed the same. Resolve what is marked in your draft, and promote it again.",
+    ),
     "PROMOTION_BLOCKED": Code(
         "The namespace asks for more before a version goes to production. `details.unmet` lists what is missing, each "
         "with its `code` and `message`.",
@@ -168,7 +188,8 @@ CODES: Final[dict[str, Code]] = {
         "The prompt changed meanwhile: its revision is 3. Read it again.",
     ),
     "PAYLOAD_TOO_LARGE": Code(
-        "The body is larger than the route takes: 2 MiB for prompts and versions, 1 MiB for rendering, else 256 KiB.",
+        "The body is larger than the route takes: 2 MiB for prompts, versions, drafts and merges, 1 MiB for rendering, "
+        "else 256 KiB.",
         "The body is larger than the 2048 KiB this route takes.",
     ),
     "UNSUPPORTED_MEDIA_TYPE": Code(
@@ -178,6 +199,12 @@ CODES: Final[dict[str, Code]] = {
         "The text uses what a prompt may not. `details.problems` lists each with its line and what to write instead.",
         f"Line 1: {_NO_INCLUDE}",
         {"problems": [{"line": 1, "construct": "`{% include %}`", "message": _NO_INCLUDE}]},
+    ),
+    "OVER_BUDGET": Code(
+        "More tokens, by an estimate, than the prompt's budget tier allows, and the tier blocks. `details` say how "
+        "many there are, and how many may be.",
+        "About 812 tokens are more than the 500 of the budget tier “short”.",
+        {"tier": "short", "max_tokens": 500, "tokens": 812},
     ),
     "MISSING_VARIABLES": Code(
         "`strict` was asked for, and variables have no value. `details.missing` lists them.",
@@ -255,16 +282,19 @@ class Refusal(NamedTuple):
     is_recorded: bool = False
 
 
+_INVALID: Final = ("BAD_REQUEST", "INVALID_JSON", "INVALID_USERNAME", "VALIDATION_ERROR")
 #: What many routes share, by the name it has in the document.
 SHARED: Final[dict[Refusal, str]] = {
     Refusal(400, ("BAD_REQUEST",)): "Unreadable",
     Refusal(400, ("BAD_REQUEST", "INVALID_JSON", "INVALID_USERNAME")): "BadRequest",
-    Refusal(400, ("BAD_REQUEST", "INVALID_JSON", "INVALID_USERNAME", "VALIDATION_ERROR")): "Invalid",
-    Refusal(400, ("BAD_REQUEST", "INVALID_JSON", "INVALID_USERNAME", "VALIDATION_ERROR"), True): "InvalidRecorded",
-    Refusal(
-        400, ("BAD_REQUEST", "INVALID_JSON", "INVALID_USERNAME", "VALIDATION_ERROR", "INVALID_CURSOR")
-    ): "InvalidPage",
+    Refusal(400, _INVALID): "Invalid",
+    Refusal(400, _INVALID, True): "InvalidRecorded",
+    Refusal(400, (*_INVALID, "INVALID_CURSOR")): "InvalidPage",
     Refusal(400, ("BAD_REQUEST", "INVALID_JSON", "VALIDATION_ERROR")): "InvalidRender",
+    Refusal(400, (*_INVALID, "USER_REQUIRED")): "InvalidLifecycle",
+    Refusal(400, (*_INVALID, "USER_REQUIRED"), True): "InvalidLifecycleRecorded",
+    Refusal(400, (*_INVALID, "IMMUTABLE_FIELD", "USER_REQUIRED")): "InvalidLifecycleChanges",
+    Refusal(400, (*_INVALID, "IMMUTABLE_FIELD", "USER_REQUIRED"), True): "InvalidLifecycleChangesRecorded",
     Refusal(
         403, ("FORBIDDEN", "TENANT_MISMATCH", "USER_MISMATCH", "UNKNOWN_USER", "BAD_GATEWAY_SIGNATURE")
     ): "Forbidden",
@@ -335,8 +365,51 @@ def example_of(code: str) -> dict[str, Any]:
     error: dict[str, Any] = {"code": code, "message": told.message}
     if told.details:
         error["details"] = told.details
-    return {"summary": told.meaning, "value": {"error": error, "requestId": REQUEST_ID, "timestamp": AT}}
+    beside = story.BESIDE.get(code, {})
+    return {"summary": told.meaning, "value": {**beside, "error": error, "requestId": REQUEST_ID, "timestamp": AT}}
 
+
+_ID: Final = {"type": "string", "format": "uuid"}
+_NUMBER: Final = {"type": "integer", "minimum": 1}
+_TEXT: Final = {"type": "string"}
+_TEXT_OR_NONE: Final = {"type": ["string", "null"]}
+_CONTENT: Final = {"$ref": "#/components/schemas/Content"}
+
+
+def _exact(description: str, properties: dict[str, Any], *, optional: str = "") -> dict[str, Any]:
+    """An object with these fields and no others; all of them are there but `optional`."""
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": [name for name in properties if name != optional],
+        "additionalProperties": False,
+    }
+
+
+_TAKEN: Final = _exact(
+    "Of `PRE_PROD_TAKEN`: the version that is there.",
+    {
+        "version_id": _ID,
+        "version_number": _NUMBER,
+        "author_id": _TEXT,
+        "body": _CONTENT,
+        "created_at": {"$ref": "#/components/schemas/Moment"},
+    },
+)
+_HUNK: Final = _exact(
+    "A conflict of the text, and where it starts in what is marked up; in a chat, in the message of that index.",
+    {
+        "message": {"type": "integer", "minimum": 0},
+        "start_line": _NUMBER,
+        **dict.fromkeys(("base", "theirs", "mine"), _TEXT),
+    },
+    optional="message",
+)
+_FIELD: Final = _exact(
+    "What both changed of variables or config, as a JSON Pointer, and its values as JSON; null where there is none.",
+    {"field": _TEXT, **dict.fromkeys(("base", "theirs", "mine"), _TEXT_OR_NONE)},
+)
 
 ERROR: Final[dict[str, Any]] = {
     "type": "object",
@@ -358,20 +431,20 @@ ERROR: Final[dict[str, Any]] = {
         },
         "requestId": {"type": "string", "pattern": r"^[A-Za-z0-9_-]{1,128}$", "description": "As in X-Request-Id."},
         "timestamp": {"$ref": "#/components/schemas/Moment"},
-        "conflict": {"type": "boolean", "description": "Of `PRE_PROD_TAKEN` alone, like the two below."},
-        "existing_pre_prod": {
-            "type": "object",
-            "properties": {
-                "version_id": {"type": "string", "format": "uuid"},
-                "version_number": {"type": "integer", "minimum": 1},
-                "author_id": {"type": "string"},
-                "body": {"$ref": "#/components/schemas/Content"},
-                "created_at": {"$ref": "#/components/schemas/Moment"},
-            },
-            "required": ["version_id", "version_number", "author_id", "body", "created_at"],
-            "additionalProperties": False,
+        "conflict": {"type": "boolean", "description": "Of `PRE_PROD_TAKEN` and `MERGE_CONFLICT`."},
+        "existing_pre_prod": _TAKEN,
+        "options": {
+            "type": "array",
+            "items": {"type": "string", "enum": ["override", "merge"]},
+            "description": "Of `PRE_PROD_TAKEN`: what can be done about it.",
         },
-        "options": {"type": "array", "items": {"type": "string", "enum": ["override", "merge"]}},
+        "existing_draft": _exact("Of `DRAFT_EXISTS`.", {"id": _ID, "version_number": _NUMBER}),
+        "hunks": {"type": "array", "items": _HUNK, "description": "Of `MERGE_CONFLICT`."},
+        "fields": {"type": "array", "items": _FIELD, "description": "Of `MERGE_CONFLICT`."},
+        "draft": _exact(
+            "Of `MERGE_CONFLICT`: the draft that holds both texts, marked up.",
+            {"id": _ID, "version_number": _NUMBER, "body": _CONTENT},
+        ),
     },
     "required": ["error", "requestId", "timestamp"],
     "additionalProperties": False,

@@ -1,4 +1,5 @@
-"""One story in examples: alice writes `support-reply`, shortens it, bob puts it live, a service renders it.
+"""One story in examples: alice writes `support-reply`, shortens it, bob puts it live, a service renders it; and he
+drafts a friendlier one.
 
 The keys of EXAMPLES are names of schemas; each example has a title and a value.
 """
@@ -17,6 +18,8 @@ class _Ids(NamedTuple):
     event: str = "019cade9-2f62-7004-9a1b-4c5d6e7f8091"
     namespace: str = "019cadd8-4e10-7b6f-8a2d-5c6e7f809102"
     change: str = "019cadd9-7a21-7c80-9b3e-6d7f80910213"
+    draft: str = "019cadeb-3d05-7e19-9c7a-1b2c3d4e5f60"
+    tier: str = "019cadd8-9c3f-7d2e-8b4a-7e8f90a1b2c3"
 
 
 ID: Final = _Ids()
@@ -24,6 +27,7 @@ CURSOR: Final = "IjIi:Yw3Jx1pU0cWk2sTqLrVb8nDfGhE5zXa7mCoPiQeRtYu"
 
 _FIRST_TEXT: Final = "You answer customers of a web shop. Help with: {{ issue }}"
 _SHORT_TEXT: Final = "You answer customers of a web shop, in two sentences at most. Help with: {{ issue }}"
+_FRIENDLY_TEXT: Final = "You answer customers of a web shop, in three friendly sentences. Help with: {{ issue }}"
 _CHAT: Final = [
     {"role": "system", "content": "You answer customers of a web shop."},
     {"placeholder": "history"},
@@ -129,6 +133,17 @@ _NAMESPACE: Final = {
     "pending_changes": [_CHANGE],
     "created_at": "2026-03-02T09:01:12.976Z",
 }
+_FOUND: Final = {
+    "valid": True,
+    "syntax_ok": True,
+    "subset_ok": True,
+    "injection_scan": {"status": "pass", "findings": []},
+    "token_estimate": 20,
+    "variables_extracted": ["issue"],
+    "unknown_variables": [],
+    "errors": [],
+    "warnings": [],
+}
 _PRE_PROD_2: Final = {
     "id": ID.version_2,
     "template_id": ID.prompt,
@@ -144,17 +159,51 @@ _PRE_PROD_2: Final = {
     "contributors": ["alice"],
     "base_version_id": None,
     "target_users": ["tester@example.com"],
-    "rendered_token_estimate": 18,
-    "validation_result": None,
+    "rendered_token_estimate": 20,
+    "validation_result": _FOUND,
     "approvals": [],
     "created_at": "2026-03-02T09:15:30.123Z",
     "sealed_at": "2026-03-02T09:15:30.123Z",
 }
 _YES: Final = {"user_id": "bob", "decision": "approved", "comment": "Reads well.", "at": "2026-03-02T09:19:29.120Z"}
 _APPROVED_2: Final = {**_PRE_PROD_2, "status": "active", "target_users": [], "approvals": [_YES]}
+_DRAFT_3: Final = {
+    **_PRE_PROD_2,
+    "id": ID.draft,
+    "version_number": 3,
+    "status": "draft",
+    "body": _FRIENDLY_TEXT,
+    "change_note": "friendlier",
+    "digest": "7a821f0686e6e0206ba7acba2a5711f5283f21a32b0eb58275531f14d3e7fe33",
+    "author_id": "bob",
+    "contributors": ["bob"],
+    "base_version_id": ID.version_1,
+    "target_users": [],
+    "rendered_token_estimate": 19,
+    "validation_result": {**_FOUND, "token_estimate": 19},
+    "created_at": "2026-03-02T09:21:40.660Z",
+    "sealed_at": None,
+}
+_TEMPLATE: Final = {
+    "id": ID.prompt,
+    "namespace": "default",
+    "slug": "support-reply",
+    "name": "Support reply",
+    "type": "text",
+    "description": "Answers to customers",
+    "variables_expected": ["issue"],
+    "tier": "short",
+    "active_version": {"id": ID.version_2, "version_number": 2},
+    "pre_prod_version": None,
+    "archived": False,
+    "created_at": "2026-03-02T09:10:02.041Z",
+    "updated_at": "2026-03-02T09:15:30.123Z",
+}
+_TIER: Final = {"id": ID.tier, "name": "short", "max_tokens": 500, "enforcement": "block"}
 _MISSING: Final = {"code": "APPROVALS_MISSING", "message": "1 of 1 approvals is missing."}
 _RENDERED: Final = "You answer customers of a web shop, in two sentences at most. Help with: my parcel is late"
 _LAST_PAGE: Final = {"limit": 20}
+_MORE_PAGES: Final = {"limit": 1, "next_cursor": CURSOR}
 
 Examples = dict[str, list[tuple[str, Any]]]
 
@@ -294,7 +343,46 @@ EXAMPLES: Final[Examples] = {
     ],
     "LifecycleApproval": [("To this very content", {"comment": "Reads well.", "digest": _VERSION_2["digest"]})],
     "LifecycleRejection": [("Why", {"reason": "It promises a refund."})],
-    "LifecycleVersion": [("Waiting for decisions", _PRE_PROD_2)],
+    "LifecycleMergePreProd": [("With version 2", {"expected_version_id": ID.version_2, "target_users": []})],
+    "LifecycleNewTemplate": [
+        (
+            "A text, in a budget",
+            {
+                "namespace": "default",
+                "slug": "support-reply",
+                "name": "Support reply",
+                "description": "Answers to customers",
+                "variables_expected": ["issue"],
+                "tier": "short",
+            },
+        ),
+        ("A chat", {"namespace": "default", "slug": "support-chat", "name": "Support chat", "type": "chat"}),
+    ],
+    "LifecycleTemplateChanges": [
+        ("A new description", {"description": "Answers to customers of the web shop"}),
+        ("Out of the budget", {"tier": None}),
+    ],
+    "LifecycleTemplate": [("The template", _TEMPLATE)],
+    "LifecycleTemplatePage": [("The only page", {"data": [_TEMPLATE], "meta": _LAST_PAGE})],
+    "LifecycleNewDraft": [
+        (
+            "A friendlier text",
+            {
+                "body": _FRIENDLY_TEXT,
+                "variables": _VARIABLES,
+                "config": _CONFIG,
+                "change_note": "friendlier",
+                "base_version_id": ID.version_1,
+            },
+        )
+    ],
+    "LifecycleDraftChanges": [("The text alone", {"body": _FRIENDLY_TEXT})],
+    "LifecycleVersion": [("Waiting for decisions", _PRE_PROD_2), ("A draft", _DRAFT_3)],
+    "LifecycleVersionPage": [("Your draft, and there are more", {"data": [_DRAFT_3], "meta": _MORE_PAGES})],
+    "LifecycleNewTier": [("500 tokens at most", {name: _TIER[name] for name in ("name", "max_tokens", "enforcement")})],
+    "LifecycleTierChanges": [("More tokens", {"max_tokens": 800})],
+    "LifecycleTier": [("The tier", _TIER)],
+    "LifecycleTierPage": [("The only page", {"data": [_TIER], "meta": _LAST_PAGE})],
     "LifecycleDecidedVersion": [("Approved, and live", {**_APPROVED_2, "activated": True, "unmet": []})],
     "LifecyclePendingApprovalPage": [
         (
@@ -353,7 +441,17 @@ EXAMPLES: Final[Examples] = {
         (
             "Fewer approvals take a second person",
             {"pending_change": {name: _CHANGE[name] for name in ("id", "changes", "requested_by")}},
-        )
+        ),
+        (
+            "So does a higher budget",
+            {
+                "pending_change": {
+                    "id": ID.change,
+                    "changes": {"tiers": {ID.tier: {"max_tokens": 800}}},
+                    "requested_by": "alice",
+                }
+            },
+        ),
     ],
     "LifecyclePolicyChange": [("Approved by a second person", _DECIDED)],
     "LifecyclePolicyChangePage": [("The only page", {"data": [_DECIDED], "meta": _LAST_PAGE})],
@@ -366,7 +464,7 @@ EXAMPLES: Final[Examples] = {
                 "body": _SHORT_TEXT,
                 "type": "text",
                 "config": _CONFIG,
-                "variables_expected": [],
+                "variables_expected": ["issue"],
                 "status": "active",
                 "token_estimate": 20,
                 "digest": _VERSION_2["digest"],
@@ -427,7 +525,7 @@ EXAMPLES: Final[Examples] = {
                         "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                     }
                 ],
-                "meta": {"limit": 1, "next_cursor": CURSOR},
+                "meta": _MORE_PAGES,
             },
         )
     ],
@@ -476,6 +574,40 @@ EXAMPLES: Final[Examples] = {
     ],
 }
 
+
+#: What stands beside the error of a conflict, by its code.
+BESIDE: Final[dict[str, dict[str, Any]]] = {
+    "PRE_PROD_TAKEN": {
+        "conflict": True,
+        "existing_pre_prod": {
+            "version_id": ID.version_2,
+            "version_number": 2,
+            "author_id": "alice",
+            "body": _SHORT_TEXT,
+            "created_at": _PRE_PROD_2["created_at"],
+        },
+        "options": ["override", "merge"],
+    },
+    "DRAFT_EXISTS": {"existing_draft": {"id": ID.draft, "version_number": 3}},
+    "MERGE_CONFLICT": {
+        "conflict": True,
+        "hunks": [
+            {
+                "start_line": 1,
+                "base": f"{_FIRST_TEXT}\n",
+                "theirs": f"{_SHORT_TEXT}\n",
+                "mine": f"{_FRIENDLY_TEXT}\n",
+            }
+        ],
+        "fields": [],
+        "draft": {
+            "id": ID.draft,
+            "version_number": 3,
+            "body": f"<<<<<<< theirs\n{_SHORT_TEXT}\n||||||| base\n{_FIRST_TEXT}\n=======\n{_FRIENDLY_TEXT}\n"
+            ">>>>>>> mine",
+        },
+    },
+}
 
 #: Values of a route's own query parameters, where its handler gives no example.
 PARAMETERS: Final = {"fromVersion": "1", "toVersion": "2", "user_id": "customer-4711"}

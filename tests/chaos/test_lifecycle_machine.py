@@ -176,7 +176,7 @@ class Model:
             raise Refused("NOT_A_DECIDER")
         if {by, BROUGHT_IN.get(by)} & self.hands(version):
             raise Refused("OWN_VERSION")
-        if self.at(STAGING) != version:
+        if self.at(STAGING) != version or self.at(PRODUCTION) == version:
             raise Refused("NOT_PRE_PROD")
         if any(each.version == version and each.by == by and each.is_open for each in self.decisions):
             raise Refused("ALREADY_DECIDED")

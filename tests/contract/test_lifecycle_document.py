@@ -6,6 +6,7 @@ The examples stand here as the document prints them, each on its one line; only 
 import http.client
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
@@ -13,9 +14,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.urls import resolve
 
 from deployments.actions import promotion
 from prompts.actions import namespaces
+from prompts.actions.drafts import create_draft
+from prompts.actions.prompts import create_template
+from prompts.content import content_of
 from prompts.models import PreProdTarget
 from tenants.models import Actor
 from tests import databases, factories
@@ -133,3 +138,82 @@ def test_approve_and_pending_approvals_work_as_they_are_written(server: Server, 
     assert [each["version"]["id"] for each in waiting.json["data"]] == [str(first.pk)]
     approved = server.run(APPROVE, VERSION_ID=str(first.pk))
     assert (approved.status, approved.json["status"]) == (200, "active")
+
+
+DRAFT = r"""
+curl -X POST http://localhost:8000/api/v1/prompts/templates/$TEMPLATE_ID/versions \ -H "Authorization: Bearer $TOKEN" \ -H "Content-Type: application/json" \ -d '{ "body": "You are a {{ agent_role }} agent...", "change_note": "Add agent_role variable" }'
+"""  # noqa: E501 — as it is printed
+PROMOTE = r"""
+curl -X POST http://localhost:8000/api/v1/prompts/versions/$VERSION_ID/promote-pre-prod \ -H "Authorization: Bearer $TOKEN" \ -H "Content-Type: application/json" \ -d '{"target_users": ["tester@example.com"]}'
+"""  # noqa: E501 — as it is printed
+#: The answers that the document prints for them, but for ids, numbers and counts.
+VALIDATION = {
+    "valid": True,
+    "syntax_ok": True,
+    "subset_ok": True,
+    "injection_scan": {"status": "pass", "findings": []},
+    "variables_extracted": ["agent_role"],
+    "unknown_variables": ["agent_role"],
+    "errors": [],
+    "warnings": ["Unknown variables: agent_role"],
+}
+EXISTING = {"version_id", "version_number", "author_id", "body", "created_at"}
+
+
+def test_a_draft_is_opened_and_promoted_as_it_is_written(server: Server, committed: None) -> None:
+    other = factories.make_actor(server.admin.tenant)
+    agents = namespaces.create_namespace("drafting", name="Drafting", by=server.admin)
+    template = create_template(agents, "rule_39", name="Rule 39", by=server.admin)
+
+    draft = server.run(DRAFT, TEMPLATE_ID=str(template.pk))
+    assert (draft.status, draft.json["status"]) == (201, "draft")
+    assert draft.json["body"] == "You are a {{ agent_role }} agent..."
+    result = draft.json["validation_result"]
+    assert result.pop("token_estimate") == draft.json["rendered_token_estimate"] > 0
+    assert result == VALIDATION
+    assert server.run(DRAFT, TEMPLATE_ID=str(template.pk)).status == 409
+
+    promoted = server.run(PROMOTE, VERSION_ID=draft.json["id"])
+    assert (promoted.status, promoted.json["id"], promoted.json["status"]) == (200, draft.json["id"], "pre_prod")
+    assert promoted.json["target_users"] == ["tester@example.com"]
+
+    second = create_draft(template, content_of("text", "Another one"), by=other)
+    server = server._replace(key=factories.client_of(other).key or "")
+    refused = server.run(PROMOTE, VERSION_ID=str(second.pk))
+    assert (refused.status, refused.json["conflict"]) == (409, True)
+    assert refused.json["existing_pre_prod"].keys() == EXISTING
+    assert refused.json["existing_pre_prod"]["version_id"] == draft.json["id"]
+    assert refused.json["options"] == ["override", "merge"]
+
+
+#: The document's table of endpoints.
+ENDPOINTS = """
+GET /prompts/namespaces
+POST /prompts/namespaces
+GET,PUT /prompts/namespaces/{id}
+GET,POST /prompts/namespaces/{id}/tiers
+PUT,DELETE /prompts/namespaces/{id}/tiers/{tid}
+GET,POST /prompts/templates
+GET,PUT,DELETE /prompts/templates/{id}
+POST /prompts/templates/{id}/versions
+GET /prompts/templates/{id}/my-draft
+PUT /prompts/versions/{id}/save-draft
+DELETE /prompts/versions/{id}/discard
+POST /prompts/versions/{id}/promote-pre-prod
+POST /prompts/versions/{id}/promote-active
+POST /prompts/versions/{id}/approve
+POST /prompts/versions/{id}/reject
+GET /prompts/resolve/{ns}:{slug}
+POST /prompts/render/{ns}:{slug}
+GET /prompts/pending-approvals
+"""
+
+
+@pytest.mark.parametrize("line", ENDPOINTS.split("\n")[1:-1])
+def test_every_endpoint_of_the_document_is_served_with_its_methods(line: str) -> None:
+    methods, _, path = line.partition(" ")
+    example = {"{id}": str(uuid.uuid4()), "{tid}": str(uuid.uuid4()), "{ns}": "agents", "{slug}": "rule"}
+    for name, value in example.items():
+        path = path.replace(name, value)
+    actions = resolve(f"/api/v1{path}").func.actions  # type: ignore[attr-defined]  # a viewset's view has them
+    assert set(methods.lower().split(",")) <= actions.keys()

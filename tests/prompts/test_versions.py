@@ -311,3 +311,13 @@ def test_usage_and_status_follow_the_tags(as_admin: Client, prompt: dict[str, An
 def test_usage_is_found_by_id_too(as_admin: Client, prompt: dict[str, Any]) -> None:
     by_id = as_admin.get(f"/prompts/{prompt['id']}/versions/{prompt['latestVersion']['id']}/usage")
     assert (by_id.status_code, json_of(by_id)) == (200, {"tags": [], "deployments": [], "targets": []})
+
+
+def test_usage_names_the_users_whom_it_is_tried_on(as_admin: Client, prompt: dict[str, Any]) -> None:
+    version = json_of(as_admin.get("/prompts/support/versions/1"))["id"]
+    as_admin.post(f"/prompts/versions/{version}/promote-pre-prod", {"target_users": ["tester", "friend"]})
+    assert json_of(as_admin.get("/prompts/support/versions/1/usage")) == {
+        "tags": ["staging"],
+        "deployments": [],
+        "targets": ["friend", "tester"],
+    }

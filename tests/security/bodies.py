@@ -9,15 +9,17 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from deployments.actions import promotion
-from prompts.actions import namespaces, prompts
-from prompts.models import Namespace, PolicyChange, Prompt, PromptVersion
+from prompts.actions import drafts, namespaces, prompts, tiers
+from prompts.content import content_of
+from prompts.models import BudgetTier, Namespace, PolicyChange, Prompt, PromptVersion
+from pvc.schema import story
 from tenants.models import Actor, ApiKey
 from tests import factories
 from tests.factories import error_of
@@ -77,13 +79,16 @@ OBJECT_ROUTES = [route for route in ROUTES if route.parameters]
 # ----------------------------------------------------------------------------- things to aim at
 @dataclass(frozen=True)
 class Ground:
-    """A prompt with two versions and its tags, a key, a change of policy: what the parameters of a path can name."""
+    """A prompt with two versions and its tags, a key, a change of policy, a tier: what a path's parameters can name."""
 
     prompt: Prompt
     first: PromptVersion
     second: PromptVersion
     key: ApiKey
     change: PolicyChange
+    tier: BudgetTier
+    #: The actor's draft, where the route is about one.
+    draft: PromptVersion | None = None
 
     @property
     def values(self) -> dict[str, str]:
@@ -96,14 +101,16 @@ class Ground:
             "key_id": str(self.key.pk),
             "namespace_id": str(self.change.namespace.pk),
             "change_id": str(self.change.pk),
-            "version_id": str(self.second.pk),
+            "version_id": str((self.draft or self.second).pk),
+            "template_id": str(self.prompt.pk),
+            "tier_id": str(self.tier.pk),
         }
 
     @property
     def ids(self) -> list[str]:
         """What no other tenant may ever see."""
         prompt = self.prompt
-        rows = (prompt, prompt.tenant, self.first, self.second, self.key, self.change)
+        rows = (prompt, prompt.tenant, self.first, self.second, self.key, self.change, self.tier)
         return [str(row.pk) for row in rows] + [prompt.slug]
 
 
@@ -116,8 +123,8 @@ def lay_ground(by: Actor, author: Actor | None = None) -> Ground:
     namespace = Namespace.objects.get(tenant=by.tenant, slug="default")
     prompt = factories.make_prompt(namespace, by=author, body="Hello {{ name }}", config={"model": "m"})
     first = prompt.versions.get()
-    second = factories.make_version(prompt, by=author)
     promotion.set_tag(prompt, "production", version=first, by=by)
+    second = factories.make_version(prompt, by=author)
     promotion.set_tag(prompt, "staging", version=second, by=by)
     agents = namespaces.create_namespace(f"n-{uuid.uuid4().hex}", name="Agents", by=by)
     change = PolicyChange.objects.create(
@@ -126,7 +133,8 @@ def lay_ground(by: Actor, author: Actor | None = None) -> Ground:
         changes={"required_approvals": 0},
         requested_by=factories.make_user(by.tenant),
     )
-    return Ground(prompt, first, second, factories.make_key(by.author).row, change)
+    tier = tiers.create_tier(agents, name="long", max_tokens=1000, enforcement="warn", by=by)
+    return Ground(prompt, first, second, factories.make_key(by.author).row, change, tier)
 
 
 def ground_for(route: Route, by: Actor) -> Ground:
@@ -137,6 +145,10 @@ def ground_for(route: Route, by: Actor) -> Ground:
         prompts.archive_prompt(ground.prompt, by=by)
     if route.name == "rollback":
         promotion.promote(ground.prompt, by=by)
+    if route.name in ("save-draft", "discard-draft", "merge-pre-prod"):
+        # Other variables than what is live: they go together with the other text of what is in pre-production.
+        content = content_of("text", "Hello {{ name }}", {"name": "you"}, {"model": "m"})
+        return replace(ground, draft=drafts.create_draft(ground.prompt, content, by=by))
     return ground
 
 
@@ -145,7 +157,7 @@ _CONTENT: Fields = {
     "config": {"model": "m", "temperature": 0.5},
     "metadata": {"author": "alice", "reason": "tests"},
 }
-
+_DRAFT: Fields = {"variables": _CONTENT["variables"], "config": _CONTENT["config"], "change_note": "tests"}
 
 _POLICY: Fields = {
     "name": "Agents",
@@ -184,6 +196,10 @@ def valid_body(route: Route, ground: Ground) -> Fields:
             "reason": "tests",
             "target_users": ["customer-4711"],
         },
+        ("POST", "merge-pre-prod"): {
+            "expected_version_id": str(ground.second.pk),
+            "target_users": ["customer-4711"],
+        },
         ("POST", "promote-active"): {},
         ("POST", "approve"): {"comment": "tests", "digest": ground.second.digest},
         ("POST", "reject"): {"reason": "tests"},
@@ -194,6 +210,31 @@ def valid_body(route: Route, ground: Ground) -> Fields:
         ("PUT", "namespace"): _POLICY,
         ("POST", "approve-policy-change"): {},
         ("POST", "reject-policy-change"): {},
+        ("POST", "tiers"): {"name": unique, "max_tokens": 500, "enforcement": "block"},
+        ("PUT", "tier"): {"name": unique, "max_tokens": 500, "enforcement": "block"},
+        ("DELETE", "tier"): {},
+        ("POST", "templates"): {
+            "namespace": ground.tier.namespace.slug,
+            "slug": f"h-{unique}",
+            "name": "Template",
+            "type": "text",
+            "description": "d",
+            "variables_expected": ["name"],
+            "tier": ground.tier.name,
+        },
+        ("PUT", "template"): {"name": unique, "description": "d", "variables_expected": ["name"], "tier": None},
+        ("DELETE", "template"): {},
+        ("POST", "template-versions"): {
+            "body": f"{unique} {{{{ name }}}}",
+            "base_version_id": str(ground.second.pk),
+            **_DRAFT,
+        },
+        ("PUT", "save-draft"): {
+            "body": f"{unique} {{{{ name }}}}",
+            "base_version_id": str(ground.second.pk),
+            **_DRAFT,
+        },
+        ("DELETE", "discard-draft"): {},
         ("POST", "api-keys"): {"name": "k", "scopes": ["prompts:read"], "expiresAt": "2100-01-01T00:00:00Z"},
         ("DELETE", "api-key"): {},
     }
@@ -483,7 +524,7 @@ FOREIGN_FIELDS: dict[str, Any] = {
     "createdAt": "2020-01-01T00:00:00.000Z",
     "created_at": "2020-01-01T00:00:00Z",
     "updatedAt": "2020-01-01T00:00:00.000Z",
-    "sealed_at": None,
+    "sealed_at": "2020-01-01T00:00:00.000Z",
     "revokedAt": None,
     "lastUsedAt": None,
     "latestVersion": {"id": str(uuid.UUID(int=5)), "number": 99},
@@ -546,7 +587,7 @@ def _in_place(make_valid: Callable[[], Fields], place: str) -> Iterator[Hostile]
             yield Hostile(f"{name} in {place}", body, is_unreadable=True)
         for name, value in READABLE.items():
             yield Hostile(f"{name} in {place}", with_value(make_valid(), place, before + value + after))
-    if place in ("template", "content"):
+    if place in ("template", "content", "body"):
         for name, text in TEMPLATES.items():
             yield Hostile(f"template {name}", _json({**make_valid(), place: text}))
 
@@ -594,8 +635,11 @@ def fault_of(response: HttpResponse) -> str | None:
 
 
 def _fault_of_error(response: HttpResponse) -> str | None:
+    told = json.loads(response.content)
+    for name in story.BESIDE.get(told.get("error", {}).get("code"), ()):  # a few conflicts say more
+        told.pop(name, None)
     try:
-        error = error_of(response)
+        error = error_of(HttpResponse(json.dumps(told), content_type=response["Content-Type"]))
     except AssertionError as wrong:
         return f"{wrong}: {response.content[:200]!r}"
     fields = error.get("details", {}).get("fields")

@@ -29,7 +29,7 @@ PATHS = sorted({route.path for route in OBJECT_ROUTES})
 LISTS = [
     route
     for route in READ_ROUTES
-    if route.name in ("prompts", "namespaces", "pending-approvals", "api-keys", "audit-log")
+    if route.name in ("prompts", "namespaces", "templates", "pending-approvals", "api-keys", "audit-log")
 ]
 
 
@@ -49,6 +49,8 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
         "GET /prompts/namespaces",
         "POST /prompts/namespaces",
         "GET /prompts/pending-approvals",
+        "GET /prompts/templates",
+        "POST /prompts/templates",
         "GET /api-keys",
         "POST /api-keys",
     }
@@ -57,7 +59,8 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
 # ----------------------------------------------------------------------------- objects
 def missing(values: dict[str, str]) -> dict[str, str]:
     """The same parameters, naming nothing that ever was."""
-    return {**values, **{name: str(uuid.uuid4()) for name in ("ref", "key_id", "namespace_id", "change_id")}}
+    ids = ("ref", "key_id", "namespace_id", "change_id", "version_id", "template_id", "tier_id")
+    return {**values, **{name: str(uuid.uuid4()) for name in ids}}
 
 
 def essence(answer: HttpResponse) -> tuple[int, Any, str | None]:
@@ -128,6 +131,46 @@ def test_a_tag_takes_no_version_of_another_tenant_or_prompt(admin: Actor, eve: A
     assert rows_of(eve.tenant) == before
 
 
+def test_a_draft_starts_from_no_version_of_another_tenant_or_prompt(admin: Actor, eve: Actor, as_eve: Client) -> None:
+    foreign, own, other = bodies.lay_ground(admin), bodies.lay_ground(eve), bodies.lay_ground(eve)
+    path = f"/prompts/templates/{own.prompt.pk}/versions"
+    ids = (foreign.first.pk, foreign.prompt.pk, other.second.pk, uuid.uuid4())
+    answers = [essence(as_eve.post(path, {"body": "New", "base_version_id": str(each)})) for each in ids]
+    assert answers == [answers[0]] * 4
+    assert answers[0][0] == 400
+    assert as_eve.post(path, {"body": "New", "base_version_id": str(own.first.pk)}).status_code == 201
+
+
+def test_what_a_version_replaces_or_is_merged_with_is_of_its_own_prompt(
+    admin: Actor, eve: Actor, as_eve: Client
+) -> None:
+    foreign, own, other = bodies.lay_ground(admin), bodies.lay_ground(eve), bodies.lay_ground(eve)
+    path = f"/prompts/versions/{own.first.pk}/promote-pre-prod"
+    ids = (foreign.second.pk, other.second.pk, own.first.pk, uuid.uuid4())
+    for route, more in (("override", {"reason": "x"}), ("merge", {})):
+        bodies_ = [{"expected_version_id": str(each), **more} for each in ids]
+        answers = [essence(as_eve.post(f"{path}/{route}", body)) for body in bodies_]
+        assert answers == [answers[0]] * 4
+        assert (answers[0][0], answers[0][1]["error"]["code"]) == (409, "STALE")
+
+
+def test_a_template_has_no_namespace_or_tier_of_another_tenant(admin: Actor, eve: Actor, as_eve: Client) -> None:
+    foreign, own = bodies.lay_ground(admin), bodies.lay_ground(eve)
+    theirs = foreign.tier.namespace
+    new = {"slug": "new", "name": "New"}
+    in_theirs = [{**new, "namespace": each} for each in (str(theirs.pk), theirs.slug, str(uuid.uuid4()), "nobodys")]
+    with_theirs = [
+        {**new, "namespace": own.tier.namespace.slug, "tier": each} for each in (str(foreign.tier.pk), "nobodys")
+    ]
+    for named in (in_theirs, with_theirs):
+        answers = [essence(as_eve.post("/prompts/templates", body)) for body in named]
+        assert answers == [answers[0]] * len(named)
+        assert answers[0][0] == 400
+    changed = as_eve.put(f"/prompts/templates/{own.prompt.pk}", {"tier": str(foreign.tier.pk)})
+    assert changed.status_code == 400
+    assert not theirs.prompts.exists()
+
+
 def test_the_same_names_are_free_in_every_tenant(as_admin: Client, as_eve: Client) -> None:
     for client in (as_admin, as_eve):
         assert client.post("/prompts", {"name": "same", "template": client.key}).status_code == 201
@@ -188,11 +231,17 @@ def cursors(admin: Actor, as_admin: Client) -> dict[str, str]:
         "/prompts?limit=1&tag=production",
         "/api-keys?limit=1",
         "/prompts/namespaces?limit=1",
+        "/prompts/templates?limit=1",
+        "/prompts/templates?limit=1&archived=all",
+        "/prompts/templates?limit=1&search=p-",
+        "/prompts/templates?limit=1&namespace=default",
         "/prompts/audit?limit=1",
         f"/prompts/audit?limit=1&template_id={ground.prompt.pk}",
         f"/prompts/audit?limit=1&template_id={other.prompt.pk}",
         f"/prompts/{ground.prompt.pk}/versions?limit=1",
         f"/prompts/{other.prompt.pk}/versions?limit=1",
+        f"/prompts/templates/{ground.prompt.pk}/versions?limit=1",
+        f"/prompts/templates/{other.prompt.pk}/versions?limit=1",
     ]
     metas = {path: json_of(as_admin.get(path))["meta"] for path in lists}
     return {path: meta.get("nextCursor") or meta["next_cursor"] for path, meta in metas.items()}
@@ -212,9 +261,7 @@ def test_a_cursor_is_good_for_its_own_tenant_only(as_eve: Client, eve: Actor, cu
     bodies.lay_ground(eve)
     for path, cursor in cursors.items():
         answer = as_eve.get(f"{path}&cursor={cursor}")
-        is_list = re.fullmatch(
-            r"/(prompts|api-keys|prompts/audit|prompts/namespaces|prompts/pending-approvals)\?.*", path
-        )
+        is_list = re.fullmatch(r"/(prompts|api-keys|prompts/(audit|namespaces|templates|pending-approvals))\?.*", path)
         assert answer.status_code == (400 if is_list else 404), path
 
 

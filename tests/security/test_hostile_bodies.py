@@ -28,8 +28,8 @@ KIB = 1024
 SLOWEST = 5.0
 
 
-def hostile_for(route: Route, ground: Callable[[], Ground]) -> list[Hostile]:
-    return list(bodies.corpus(lambda: bodies.valid_body(route, ground())))
+def hostile_for(route: Route, ground: Ground) -> list[Hostile]:
+    return list(bodies.corpus(lambda: bodies.valid_body(route, ground)))
 
 
 # ----------------------------------------------------------------------------- every body on every route
@@ -38,20 +38,27 @@ def test_the_corpus_is_large() -> None:
     assert len(WRITE_ROUTES) >= 11
 
 
-def test_every_write_route_takes_its_valid_body(as_admin: Client, admin: Actor) -> None:
+@pytest.mark.parametrize("route", WRITE_ROUTES, ids=str)
+def test_every_write_route_takes_its_valid_body(as_admin: Client, admin: Actor, route: Route) -> None:
     """Else the corpus would be refused for another reason than its own."""
-    for route in WRITE_ROUTES:
-        ground = bodies.ground_for(route, admin)
-        answer = as_admin(route.method, route.filled(ground.values), bodies.valid_body(route, ground))
-        assert answer.status_code in (200, 201, 204), f"{route}: {answer.content!r}"
+    ground = bodies.ground_for(route, admin)
+    answer = as_admin(route.method, route.filled(ground.values), bodies.valid_body(route, ground))
+    assert answer.status_code in (200, 201, 202, 204), answer.content
 
 
-def faults_of(route: Route, hostile: list[Hostile], by: Actor, client: Client) -> Iterator[str]:
-    """Send each; say which of the answers are wrong, and which of the reads afterwards."""
+#: After a success, the next call needs a ground of its own.
+ONCE = {("POST", "unarchive-prompt"), ("POST", "template-versions"), ("POST", "merge-pre-prod")}
+
+
+def faults_of(
+    route: Route, by: Actor, client: Client, some: Callable[[list[Hostile]], list[Hostile]] = list
+) -> Iterator[str]:
+    """Send each body, or some; say which of the answers are wrong, and which of the reads afterwards."""
     grounds = [bodies.ground_for(route, by)]
-    for each in hostile:
+    for each in some(hostile_for(route, grounds[0])):
+        body = renamed(each.body, grounds[0], grounds[-1])
         started = time.perf_counter()
-        answer = bodies.send(client.key, route.method, route.filled(grounds[-1].values), each.body, each.headers)
+        answer = bodies.send(client.key, route.method, route.filled(grounds[-1].values), body, each.headers)
         seconds = time.perf_counter() - started
         if fault := bodies.fault_of(answer):
             yield f"{each.name}: {fault}"
@@ -59,10 +66,17 @@ def faults_of(route: Route, hostile: list[Hostile], by: Actor, client: Client) -
             yield f"{each.name}: taken with {answer.status_code}"
         if seconds > SLOWEST:
             yield f"{each.name}: took {seconds:.1f} s"
-        if answer.status_code < 300 and (route.method == "DELETE" or route.name == "unarchive-prompt"):
+        if answer.status_code < 300 and (route.method == "DELETE" or (route.method, route.name) in ONCE):
             grounds.append(bodies.ground_for(route, by))
     for ground in grounds[-10:]:
         yield from read_faults(client, ground)
+
+
+def renamed(body: bytes, was: Ground, now: Ground) -> bytes:
+    """A body about one ground, as it is said of another."""
+    for old, new in zip(was.ids, now.ids, strict=True):
+        body = body.replace(old.encode(), new.encode())
+    return body
 
 
 def is_taken(route: Route, hostile: Hostile) -> bool:
@@ -110,15 +124,13 @@ def some_of(route: Route, hostile: list[Hostile]) -> list[Hostile]:
 def test_no_hostile_body_breaks_a_route_or_what_is_read_afterwards(
     as_admin: Client, admin: Actor, route: Route
 ) -> None:
-    aim = bodies.lay_ground(admin)
-    assert list(faults_of(route, some_of(route, hostile_for(route, lambda: aim)), admin, as_admin)) == []
+    assert list(faults_of(route, admin, as_admin, some=lambda hostile: some_of(route, hostile))) == []
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("route", WRITE_ROUTES, ids=str)
 def test_no_hostile_body_at_all_breaks_a_route(as_admin: Client, admin: Actor, route: Route) -> None:
-    aim = bodies.lay_ground(admin)
-    assert list(faults_of(route, hostile_for(route, lambda: aim), admin, as_admin)) == []
+    assert list(faults_of(route, admin, as_admin)) == []
 
 
 # ----------------------------------------------------------------------------- what each is told
@@ -202,9 +214,13 @@ def test_rendering_refuses_values_that_no_template_can_print(as_admin: Client, a
 
 
 #: The largest body of each route, in KiB (contract 1); 256 where nothing is said.
-LIMITS = {("POST", "prompts"): 2048, ("PUT", "prompt"): 2048, ("POST", "versions"): 2048} | dict.fromkeys(
-    [("POST", "render"), ("POST", "render-version"), ("POST", "render-by-name")], 1024
-)
+LIMITS = dict.fromkeys(
+    [
+        *(("POST", name) for name in ("prompts", "versions", "template-versions", "merge-pre-prod")),
+        *(("PUT", name) for name in ("prompt", "save-draft")),
+    ],
+    2048,
+) | dict.fromkeys([("POST", "render"), ("POST", "render-version"), ("POST", "render-by-name")], 1024)
 
 
 @pytest.mark.parametrize("route", WRITE_ROUTES, ids=str)
