@@ -143,9 +143,9 @@ class Model:
 
     def override_pre_prod(self, version: int, expected: int, targets: set[str]) -> None:
         self._require_live()
-        self._require_never_rejected(version)
         if self.at(STAGING) != expected:
             raise Refused("STALE")
+        self._require_never_rejected(version)
         self._request(version, targets)
 
     def _request(self, version: int, targets: set[str]) -> None:
