@@ -28,7 +28,8 @@ ENV PATH=/venv/bin:$PATH \
     DJANGO_SETTINGS_MODULE=pvc.settings \
     PYTHONUNBUFFERED=1 \
     MALLOC_ARENA_MAX=2
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pvc
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin pvc \
+    && install --directory --owner pvc --group pvc /anchors
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -57,7 +57,12 @@ def leaf_hash(canonical: bytes) -> bytes:
 
 def entry_hash(previous: bytes, canonical: bytes) -> bytes:
     """The hash of an entry, which holds every entry before it."""
-    return hashlib.sha256(b"\x02" + previous + leaf_hash(canonical)).digest()
+    return next_hash(previous, leaf_hash(canonical))
+
+
+def next_hash(previous: bytes, leaf: bytes) -> bytes:
+    """The same from the entry's leaf alone."""
+    return hashlib.sha256(b"\x02" + previous + leaf).digest()
 
 
 def key_id(audit_key: str) -> str:

@@ -26,6 +26,9 @@ EVENTS: Final = MappingProxyType(
     {
         event.verb: event
         for event in (
+            _event("audit.key_changed", "Another key signs the log from here on.", "from to"),
+            _event("entry.redacted", "What stands in the place of an entry whose content was taken out."),
+            _event("audit.redacted", "What an entry said was taken out; its place in the log stays.", "seqs reason"),
             _event("tenant.created", "A tenant was made.", "slug name"),
             _event("user.created", "A person or a service account was made.", "username groups is_service owner"),
             _event("api_key.created", "An API key was issued.", "key_id name owner scopes expires_at"),

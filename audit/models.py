@@ -4,6 +4,7 @@ No foreign keys here: the log outlives what it speaks of.
 """
 
 from typing import Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -38,6 +39,11 @@ class AuditEntry(models.Model):
     entry_hash = models.BinaryField(max_length=32)
     key_id = models.CharField(max_length=16)
     mac = models.BinaryField(max_length=32)
+    #: The key before and its signature, of the entry that tells of a change of keys.
+    second_key_id = models.CharField(max_length=16, blank=True, default="")
+    second_mac = models.BinaryField(max_length=32, null=True)
+    #: What is left of `canonical` once the entry was redacted: its hash, which holds chain and root.
+    leaf = models.BinaryField(max_length=32, null=True)
 
     objects = AuditEntryQuerySet.as_manager()
 
@@ -58,6 +64,62 @@ class AuditHead(models.Model):
     head_hash = models.BinaryField(max_length=32)
     key_id = models.CharField(max_length=16)
     mac = models.BinaryField(max_length=32)
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}: {self.size}"
+
+
+class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    def of(self, tenant_id: UUID) -> Self:
+        """A tenant's, the newest first."""
+        return self.filter(tenant_id=tenant_id).order_by("-size")
+
+
+class Checkpoint(models.Model):
+    """A signed statement of how long a tenant's log is and what it holds. Append-only by grant and trigger."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant_id = models.UUIDField()
+    size = models.BigIntegerField()
+    root_hash = models.BinaryField(max_length=32)
+    head_hash = models.BinaryField(max_length=32)
+    #: The signed note itself (audit/note.py): what is handed out and kept outside.
+    note = models.TextField()
+    #: The compact range of the tree at this size (audit/merkle.py): what the next checkpoint goes on from.
+    tree = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = CheckpointQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "size"], name="one_checkpoint_per_size")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}: {self.size}"
+
+
+class TreeNode(models.Model):
+    """A node of a tenant's Merkle tree, kept for 256 below it, so that a proof reads little. Append-only."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant_id = models.UUIDField()
+    level = models.SmallIntegerField()
+    index = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "level", "index"], name="one_hash_per_tree_node")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant_id}: {self.level}/{self.index}"
+
+
+class VerifiedLog(models.Model):
+    """How far a tenant's log was last found whole: where the next verification may go on from."""
+
+    tenant_id = models.UUIDField(primary_key=True)
+    size = models.BigIntegerField()
+    at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.tenant_id}: {self.size}"
@@ -124,4 +186,8 @@ class IdempotencyRecord(models.Model):
 
 name_constraint("one_event_per_prompt_sequence", Conflict("The prompt changed meanwhile; please try again."))
 name_constraint("one_answer_per_idempotency_key", Conflict("This Idempotency-Key was just used; please try again."))
+name_constraint("one_checkpoint_per_size", Conflict("This checkpoint exists already."))
+name_constraint("one_hash_per_tree_node", Conflict("This node exists already."))
+name_constraint("tree_nodes_are_append_only", Conflict("A node of the tree never changes."))
+name_constraint("checkpoints_are_append_only", Conflict("A checkpoint never changes."))
 name_constraint("audit_entries_are_append_only", Conflict("The audit log is append-only: its entries never change."))

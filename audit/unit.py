@@ -14,17 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 from uuid import UUID
 
-from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from audit import chain
+from audit import chain, keys
 from audit.events import DENIED_FIELDS, EVENTS
+from audit.keys import KeyRing
 from audit.models import AuditEntry, AuditHead, OutboxEvent
 from pvc import doorbell
 from pvc.errors import DomainError, Unavailable, name_constraint, raise_domain_error
 from tenants import generation
-from tenants.models import Actor
+from tenants.models import Actor, Tenant
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -189,11 +189,13 @@ def _append(happenings: list[Happening]) -> None:
 
 
 def _append_to_chain(tenant_id: UUID, happenings: list[Happening]) -> None:
-    key_id = chain.key_id(settings.AUDIT_KEY)
-    key = chain.tenant_key(settings.AUDIT_KEY, tenant_id)
-    head = _locked_head(tenant_id, key_id, key)
-    entries = []
+    ring = keys.ring()
+    key = _mac_key(ring, ring.key_id, tenant_id)
+    head = _locked_head(tenant_id, ring)
+    if head.key_id != ring.key_id:
+        happenings = [_key_change(head.key_id, ring.key_id, happenings[0].by.tenant), *happenings]
     now = timezone.now()
+    entries: list[AuditEntry] = []
     seq, previous = head.size, bytes(head.head_hash)
     for each in happenings:
         seq += 1
@@ -217,33 +219,53 @@ def _append_to_chain(tenant_id: UUID, happenings: list[Happening]) -> None:
                 canonical=canonical,
                 prev_hash=previous,
                 entry_hash=entry_hash,
-                key_id=key_id,
+                key_id=ring.key_id,
                 mac=mac,
             )
         )
         previous = entry_hash
+    if head.key_id != ring.key_id:
+        _sign_with_the_key_before(entries[0], head.key_id, ring)
     AuditEntry.objects.bulk_create(entries)
-    head.size, head.head_hash, head.key_id = seq, previous, key_id
+    head.size, head.head_hash, head.key_id = seq, previous, ring.key_id
     head.mac = chain.head_mac(key, tenant=tenant_id, size=seq, head_hash=previous)
     head.save(update_fields=["size", "head_hash", "key_id", "mac"])
     _receipt.set(Receipt(seq, previous.hex()))
 
 
-def _locked_head(tenant_id: UUID, key_id: str, key: bytes) -> AuditHead:
-    """The tenant's head, locked until the commit, and only if its mac says that nobody else wrote it."""
-    first = AuditHead(
-        tenant_id=tenant_id,
-        head_hash=chain.GENESIS,
-        key_id=key_id,
-        mac=chain.head_mac(key, tenant=tenant_id, size=0, head_hash=chain.GENESIS),
+def _key_change(before: str, after: str, tenant: Tenant) -> Happening:
+    """The entry with which another key takes over."""
+    return Happening(
+        "audit.key_changed", str(tenant.pk), Actor(tenant, None, "system"), None, None, {"from": before, "to": after}
     )
+
+
+def _sign_with_the_key_before(entry: AuditEntry, key_id: str, ring: KeyRing) -> None:
+    """Both keys vouch for the change: the old one for its successor."""
+    key = _mac_key(ring, key_id, entry.tenant_id)
+    entry.second_key_id = key_id
+    entry.second_mac = chain.entry_mac(key, tenant=entry.tenant_id, seq=entry.seq, entry_hash=bytes(entry.entry_hash))
+
+
+def _mac_key(ring: KeyRing, key_id: str, tenant_id: UUID) -> bytes:
+    key = ring.mac_key(key_id, tenant_id)
+    if key is None:
+        raise BrokenAuditHead(_BROKEN)
+    return key
+
+
+def _locked_head(tenant_id: UUID, ring: KeyRing) -> AuditHead:
+    """The tenant's head, locked until the commit, and only if its mac says that nobody else wrote it."""
     heads = AuditHead.objects.select_for_update().filter(pk=tenant_id)
     head = heads.first()
     if head is None:
+        mac = chain.head_mac(_mac_key(ring, ring.key_id, tenant_id), tenant=tenant_id, size=0, head_hash=chain.GENESIS)
+        first = AuditHead(tenant_id=tenant_id, head_hash=chain.GENESIS, key_id=ring.key_id, mac=mac)
         AuditHead.objects.bulk_create([first], ignore_conflicts=True)
         head = heads.get()
+    key = _mac_key(ring, head.key_id, tenant_id)
     expected = chain.head_mac(key, tenant=tenant_id, size=head.size, head_hash=bytes(head.head_hash))
-    if head.key_id != key_id or bytes(head.mac) != expected:
+    if bytes(head.mac) != expected:
         raise BrokenAuditHead(_BROKEN)
     return head
 

@@ -276,9 +276,7 @@ class VersionOut(RowSerializer[PromptVersion]):
                 "description": "SHA-256 of the canonical JSON of `{config, content, type, variables}`: of everything "
                 "that is served.",
             },
-            "status": {
-                "description": "`active` in production, `rejected`, `pre_prod` in staging, else `retired`."
-            },
+            "status": {"description": "`active` in production, `rejected`, `pre_prod` in staging, else `retired`."},
             "tags": {"description": "The tags that point at it, by name."},
         }
     }

@@ -40,7 +40,7 @@ urlpatterns = [
     ),
     path(
         "prompts/namespaces/<slug:namespace_id>/tiers/<uuid:tier_id>",
-        TierViewSet.as_view({"put": "update", "delete": "delete"}),
+        TierViewSet.as_view({"put": "update", "delete": "remove"}),
         name="tier",
     ),
     path("prompts/templates", TemplateViewSet.as_view({"get": "list", "post": "create"}), name="templates"),

@@ -213,6 +213,8 @@ class ApiViewSet(ViewSet):
     cursor_field: ClassVar[str] = "nextCursor"
     #: Whether X-User-Id is the end user here, whom a prompt is served to, and nobody who acts.
     names_end_user: ClassVar[bool] = False
+    #: Actions that are POSTs for their bodies alone, and change nothing.
+    reading: ClassVar[frozenset[str]] = frozenset()
     #: Fields shown once: a replayed answer has null there.
     one_time_fields: ClassVar[tuple[str, ...]] = ()
 

@@ -23,7 +23,7 @@ app.autodiscover_tasks()
 
 #: What a sweep does, each in its own right: called with the worker's name. The models they need are loaded
 #: after this module, hence the dotted names.
-SWEEPS = ("audit.actions.heartbeat",)
+SWEEPS = ("audit.actions.heartbeat", "audit.sealing.seal_due")
 SECONDS_BETWEEN = 1.0
 
 

@@ -74,6 +74,14 @@ def _secret(name: str, *older_names: str) -> str:
 SECRET_KEY = _secret("SECRET_KEY")
 API_KEY_PEPPER = _secret("API_KEY_PEPPER", "JWT_SECRET")
 AUDIT_KEY = _secret("AUDIT_KEY")
+#: Keys that signed the log before, newest first: they verify, and sign nothing but the change to the next.
+AUDIT_PREVIOUS_KEYS = [part.strip() for part in env.str("AUDIT_PREVIOUS_KEYS", default="").split(",") if part.strip()]
+for _key in AUDIT_PREVIOUS_KEYS:
+    logs.never_show(_key)
+    if not DEBUG and _weakness(_key):
+        raise ImproperlyConfigured(f"A key in AUDIT_PREVIOUS_KEYS {_weakness(_key)}.")
+#: Where checkpoints of the log are written outside of the database; nowhere, if empty.
+AUDIT_ANCHOR_DIR = env.str("AUDIT_ANCHOR_DIR", default="")
 GATEWAY_SECRET = env.str("GATEWAY_SECRET", default="")
 logs.never_show(GATEWAY_SECRET)
 if GATEWAY_SECRET and not DEBUG and _weakness(GATEWAY_SECRET):

@@ -3,7 +3,7 @@
 Templates are written by the team itself: what forbids such a phrase, reports or quotes it is no finding (`stance`).
 A text is read in several ways (`readings`): as it stands, with the template's constants worked out, decoded. Of each
 reading the words are looked at as a reader sees them (`letters`, `spelling`, `words`), whatever letters they are made
-of; rules then look for words that go together (`orders`, `limits`, `channels`, listed in `rules`).
+of; rules, which `rules` lists, then look for words that go together (`orders`, `revealing`, `limits`, `channels`).
 
 It takes linear time and only so much of it: of what is longer the scan says that it has not looked at all of it. No
 scan is complete: whoever knows these rules can write around them.
@@ -12,17 +12,18 @@ scan is complete: whoever knows these rules can write around them.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from prompts.injection.findings import Finding, Scan, verdict
+from prompts.content import GREATEST_LENGTH
+from prompts.injection.findings import Finding, Scan, verdict, worst
 from prompts.injection.rules import RULES, RULES_VERSION, Rule
 from prompts.injection.search import Search
 from prompts.sequences import Effort
 
 __all__ = ["RULES", "RULES_VERSION", "Finding", "Scan", "Scanner", "scan", "scan_all"]
 
-#: What is read of a text, and of each way to read it; a prompt may have 100,000 characters.
-MOST_CHARACTERS: Final = 131_072
+#: What is read of a text, and of each way to read it: as much as a prompt may have.
+MOST_CHARACTERS: Final = GREATEST_LENGTH
 #: Steps for all texts of a scan and all ways to read them.
-STEPS: Final = 2_000_000
+STEPS: Final = 400_000
 
 
 class Scanner(NamedTuple):
@@ -32,19 +33,19 @@ class Scanner(NamedTuple):
     most: int = MOST_CHARACTERS
 
     def scan_all(self, texts: Sequence[str], effort: Effort) -> list[Scan]:
-        """The texts of one prompt, each for itself, with the steps shared between them."""
-        return [self._scan(text, effort) for text in texts]
+        """The texts of one prompt, each for itself; they share the steps, and what they are about."""
+        search = Search(self.rules, self.most, effort)
+        return [_scanned(search, text) for text in texts]
 
-    def _scan(self, text: str, effort: Effort) -> Scan:
-        found: list[Finding] = []
-        try:
-            found.extend(Search(self.rules, self.most, effort).findings(text))
-        except Exception as error:  # noqa: BLE001 - whatever fails, the text counts as not scanned
-            message = (
-                f"The scan stopped ({type(error).__name__}), so the text counts as not scanned: report this error."
-            )
-            found.append(Finding("scanner-error", "error", 1, message))
-        return verdict(found)
+
+def _scanned(search: Search, text: str) -> Scan:
+    found: list[Finding] = []
+    try:
+        found.extend(search.findings(text))
+    except Exception as error:  # noqa: BLE001 - whatever fails, the text counts as not scanned
+        message = f"The scan stopped ({type(error).__name__}), so the text counts as not scanned: report this error."
+        found.append(Finding("scanner-error", "error", 1, message))
+    return verdict(worst(found))
 
 
 def scan(text: str) -> Scan:

@@ -59,7 +59,7 @@ _BASE64_LINES: Final = re.compile(r"(?<=[A-Za-z0-9+/_-]{16})\s{1,3}(?=[A-Za-z0-9
 _BASE32: Final = re.compile(r"[A-Z2-7]{16,}+={0,6}")
 _HEX_RUN: Final = re.compile(rf"(?:(?:0x|\\x)?{_HEX}{{2}}[ ,:-]{{0,2}}){{8,}}+")
 _BINARY: Final = re.compile(r"(?:[01]{8}[ ,]{0,2}){4,}+")
-_DECIMAL: Final = re.compile(r"(?:\d{2,3}[ ,;]{1,2}){6,}+\d{2,3}")
+_DECIMAL: Final = re.compile(r"\d{2,3}(?:[ ,;]{1,2}\d{2,3}){6,}+")
 #: Text between bytes that are none.
 _PRINTABLE: Final = re.compile(rb"[\t\n\r\x20-\x7e]{12,}+")
 

@@ -1,6 +1,6 @@
 """What a scan says. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 Severity = Literal["warn", "block"]
@@ -8,8 +8,8 @@ Status = Literal["pass", "warn", "block", "error"]
 
 #: From good to bad. What blocks has been seen, whatever failed after it.
 RANKS: Final[tuple[Status, ...]] = ("pass", "warn", "error", "block")
-#: Of the findings of a text, and of a text that is quoted, no more is shown.
-_MOST_FINDINGS: Final = 50
+#: So many findings of a text are shown, and so much of a text that is quoted.
+MOST_FINDINGS: Final = 50
 _SHOWN: Final = 200
 
 
@@ -38,7 +38,15 @@ class Scan(NamedTuple):
 def verdict(findings: Iterable[Finding]) -> Scan:
     """As bad as the worst of them, which come first."""
     found = sorted(findings, key=lambda each: (-RANKS.index(each.status), each.line))
-    return Scan(found[0].status if found else "pass", tuple(found[:_MOST_FINDINGS]))
+    return Scan(found[0].status if found else "pass", tuple(found[:MOST_FINDINGS]))
+
+
+def worst(findings: Sequence[Finding]) -> list[Finding]:
+    """Without those that say less of a line than another finding of the same rule."""
+    ranks: dict[tuple[str, int], int] = {}
+    for each in findings:
+        ranks[each.rule, each.line] = max(RANKS.index(each.status), ranks.get((each.rule, each.line), 0))
+    return [each for each in findings if RANKS.index(each.status) == ranks[each.rule, each.line]]
 
 
 def shown(text: str, most: int = _SHOWN) -> str:

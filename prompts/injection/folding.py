@@ -182,8 +182,8 @@ class Folding:
             value = self.value(node.node)
         return FILTERS[node.name](self.context, value, *map(self.value, node.args), **self.named(node.kwargs))
 
-    def named(self, keywords: Iterable[nodes.Keyword]) -> dict[str, Any]:
-        return {keyword.key: self.value(keyword.value) for keyword in keywords}
+    def named(self, keywords: Iterable[nodes.Keyword | nodes.Pair]) -> dict[str, Any]:
+        return {str(keyword.key): self.value(keyword.value) for keyword in keywords}
 
     def item(self, node: nodes.Getitem) -> Any:
         if not isinstance(node.arg, nodes.Slice):

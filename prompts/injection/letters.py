@@ -3,20 +3,17 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from typing import Final
 
 #: Signs that stand for more letters than this are no letters.
 _MOST_LETTERS: Final = 4
-#: So many signs' plain forms are remembered.
-_REMEMBERED: Final = 20_000
 _SMALL: Final = "abcdefghijklmnopqrstuvwxyz"
 #: Han, Hangul and their extensions are as plain as they can be.
-_PLAIN_BLOCKS: Final = ((0x3400, 0x9FFF), (0xAC00, 0xD7A3), (0x20000, 0x3FFFF))
+_PLAIN_BLOCKS: Final = re.compile("[\u3400-\u9fff\ua000-\ua63f\uac00-\ud7a3\U00012000-\U00016fff\U00020000-\U0003ffff]")
 
 
 def _pairs(table: str) -> dict[str, str]:
-    """ "ɡg" in a table reads ɡ as g."""
+    """Each sign in a table, and what stands right behind it."""
     return {pair[0]: pair[1:] for pair in table.split()}
 
 
@@ -25,7 +22,7 @@ _STYLED: Final = _pairs(
     """ᴀa ʙb ᴄc ᴅd ᴇe ꜰf ɢg ʜh ɪi ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ꞯq ʀr ꜱs ᴛt ᴜu ᴠv ᴡw ʏy ᴢz
     ɐa ɔc ǝe ɟf ƃg ɥh ᴉi ɾj ʞk ɯm ɹr ʇt ʌv ʍw ʎy
     ıi øo łl đd ħh ŧt ɑa ɡg ɩi ɭl ɱm ɲn ŋn ɓb ɕc ɖd ɗd ɘe əe ɛe ɜe ɠg ɦh ɨi ɬl ɳn ɵo ʂs ʈt ʉu ʋu ʐz ʑz ƅb ƙk ƭt ƴy ȷj
-    æae œoe ßss þth ðd ⁄/"""
+    æae œoe ßss þth ðd ⁄/ Øo Łl Đd Ħh Ŧt Æae Œoe Ðd Þth"""
 ) | {
     chr(first + place): letter
     for first in (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)  # in squares, circles, dark squares, and as flags
@@ -34,8 +31,8 @@ _STYLED: Final = _pairs(
 
 #: Read as Latin only inside a word that has Latin letters, or if the whole word then is one that rules look for.
 _LOOK_ALIKES: Final = _pairs(
-    """аa вb сc ԁd еe ғf ԍg һh нh іi ӏl јj кk мm пn оo рp ԛq гr ѕs тt ѵv ԝw шw щw хx уy ьb ъb зz цu чy эe ыbl ө0 дd лn иn
-    АA ВB СC ԀD ЕE ҒF ԌG НH ІI ӀI ЈJ КK МM ОO РP ԚQ ЅS ТT ѴV ԜW ХX УY ЬB ЗZ ҮY
+    """аa вb сc ԁd еe ғf ԍg һh нh іi ӏl јj кk мm пn оo рp ԛq гr ѕs тt ѵv ԝw шw щw хx уy ьb ъb зz цu чy эe ыbl ө0 дd лn
+    иn АA ВB СC ԀD ЕE ҒF ԌG НH ІI ӀI ЈJ КK МM ОO РP ԚQ ЅS ТT ѴV ԜW ХX УY ЬB ЗZ ҮY
     αa βb ςc ϲc δd εe ϝf γy ηn ιi κk λl μu νv οo πn ρp σo τt υu χx ωw ζz θ0 φo
     ΑA ΒB ΕE ΖZ ΗH ΙI ΚK ΜM ΝN ΟO ΡP ΤT ΥY ΧX ϹC
     աw ցg հh ոn սu օo յj տs ՏS ՍU ՕO ԼL
@@ -48,33 +45,28 @@ _LATIN: Final = re.compile("[A-Za-z]")
 
 
 class _Plain(dict[int, str]):
-    """What `str.translate` is to put for each sign; worked out when it is first met."""
+    """What `str.translate` is to put for each sign of one text; worked out when it is first met."""
 
     def __missing__(self, code: int) -> str:
-        letters = _plain_letters(chr(code))
-        if len(self) < _REMEMBERED:
-            self[code] = letters
+        letters = self[code] = _plain_letters(chr(code))
         return letters
 
 
 def _plain_letters(sign: str) -> str:
     """One sign alone, so that no run of marks makes this slow; a mark that is left over is dropped."""
-    if sign in "\n\t" or any(first <= ord(sign) <= last for first, last in _PLAIN_BLOCKS):
+    if sign in "\n\t" or _PLAIN_BLOCKS.match(sign):
         return sign
     if sign.isspace():
         return " "
     if _HIDDEN.match(sign):
         return ""
-    parts = "".join(_letters_of(unicodedata.normalize("NFKD", _STYLED.get(sign, sign))))
-    if len(parts) == 3 and parts[0] == "(" and parts[2] == ")":
-        parts = parts[1]
-    return parts[:_MOST_LETTERS].replace("\n", " ")
-
-
-def _letters_of(parts: str) -> Iterator[str]:
-    for part in parts:
-        if unicodedata.category(part)[0] not in "MC":
-            yield _STYLED.get(part, _STYLED.get(part.lower(), part))
+    parts = unicodedata.normalize("NFKD", _STYLED.get(sign, sign))
+    if parts == sign:
+        return "" if unicodedata.category(sign)[0] in "MC" else sign
+    letters = "".join(_STYLED.get(part, part) for part in parts if unicodedata.category(part)[0] not in "MC")
+    if len(letters) == 3 and letters[0] == "(" and letters[2] == ")":
+        letters = letters[1]
+    return letters[:_MOST_LETTERS].replace("\n", " ")
 
 
 #: What no reader sees: controls, joiners, marks of direction, fillers, variation selectors, tags.
@@ -86,12 +78,9 @@ HIDDEN: Final = (
 _HIDDEN: Final = re.compile(f"[{HIDDEN}]")
 
 
-_PLAIN: Final = _Plain()
-
-
 def plain(text: str) -> str:
     """A text without accents, styles and invisible signs; its line breaks are the same."""
-    return text.translate(_PLAIN)
+    return text.translate(_Plain())
 
 
 def skeleton(word: str) -> str:

@@ -8,8 +8,10 @@ from prompts.injection.lexicon import (
     AT,
     BE,
     DATA,
+    EXAMPLE,
     FULL,
     HIDDEN,
+    HOW,
     IF,
     IGNORE,
     LINK,
@@ -22,11 +24,13 @@ from prompts.injection.lexicon import (
     PROMPT,
     RECITE,
     REVEAL,
+    RULES,
     SAFETY,
     SYSTEM,
     TURN,
     YOU,
     YOUR,
+    words_of,
 )
 from prompts.injection.words import COLON, COMMA, END, NEWLINE, QUOTE, Words
 
@@ -37,7 +41,24 @@ SLACK: Final = 2
 _REACH: Final = 12
 _BEHIND: Final = 7
 _IN_FRONT: Final = 6
+#: Where these come, it is they that the thing belongs to.
+_OTHER_VERBS: Final = IGNORE | REVEAL | RECITE | EXAMPLE
+#: "The contents of" something is that thing.
+PARTS: Final = words_of(
+    "content contents value values copy text words lines sentences half rest part parts version summary"
+)
 _CJK_FROM: Final = "\u3000"
+
+
+class Match(NamedTuple):
+    """Words that a rule found, from the first to the last."""
+
+    first: int
+    last: int
+    #: Whether it can hardly mean anything else.
+    is_sure: bool = True
+    #: Whether a "not" is part of it.
+    says_not: bool = False
 
 
 class Thing(NamedTuple):
@@ -62,16 +83,25 @@ class Thing(NamedTuple):
 def thing_after(words: Words, verb: int, wanted: int, *, slack: int = SLACK) -> Thing | None:
     """The first thing of a kind behind a verb, if nothing else comes between."""
     qualities, given = 0, slack
-    for place in range(verb + 1, min(verb + 1 + _REACH, len(words.words))):
-        if words.gaps[place] & END or (words.gaps[place] & COMMA and slack < given):
+    all_means, gaps = words.means, words.gaps
+    for place in range(verb + 1, min(verb + 1 + _REACH, len(all_means))):
+        means, gap = all_means[place], gaps[place]
+        if gap & END or (gap & COMMA and slack < given):
             return None
-        means = words.means[place]
         if means & wanted:
-            last = _compound(words, place, wanted)
-            return Thing(place, last, means | words.means[last], qualities, _behind(words, last))
+            last = _compound(words, place, wanted) if wanted & RULES else place
+            return Thing(place, last, means | all_means[last], qualities, _behind(words, last))
+        if words.words[place] in PARTS and words.words[place + 1 : place + 2] == ["of"]:
+            continue
+        if words.words[place] == "of" and words.words[place - 1] in PARTS:
+            continue
+        if means & _OTHER_VERBS or (means & HOW and means & LINK):
+            return None
         if not means & QUALIFIERS:
+            if means & (AT | IF):
+                return None
             slack -= not _is_particle(words, place)
-            if slack < 0 or means & (AT | IF):
+            if slack < 0:
                 return None
         qualities |= means
     return None
@@ -129,7 +159,7 @@ def is_before_this(words: Words, last: int) -> bool:
             return False
         if words.means[place] & PREVIOUS:
             return words.words[place] not in _BEFORE or not _has_object(words, place + 1)
-        if not words.means[place] & (LINK | YOU | BE | AT | DATA | YOUR):
+        if not words.means[place] & (LINK | YOU | BE | AT | DATA | YOUR | ASKS):
             return False
     return False
 

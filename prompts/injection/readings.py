@@ -7,15 +7,19 @@ import codecs
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from prompts.injection.encodings import in_place, runs
 from prompts.injection.folding import foldings
-from prompts.injection.hidden import HiddenSigns
 from prompts.injection.spelling import TELLING
 
 #: How often what was decoded is decoded again.
 _DEPTH: Final = 2
+#: Lines around those that read otherwise, which tell how these are meant.
+_LINES_ABOVE, _LINES_BELOW = 30, 12
+#: What is spelled by hidden signs blocks anyway; no more of it is read.
+_HIDDEN: Final = 20_000
 _LINE_BREAK: Final = re.compile("\n")
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
 #: A text is read backwards or turned if so many of its words make sense that way.
@@ -29,22 +33,36 @@ class Reading(NamedTuple):
     lines: Sequence[int]
     #: Whether a reader of the source does not see what it says.
     is_decoded: bool = True
+    #: Whether it stands in the source with other text around it.
+    is_in_place: bool = True
     #: Whether the source says more in this way.
     is_cut: bool = False
 
 
-def readings(text: str, most: int) -> Iterator[Reading]:
-    """Each way to read a text once; none is longer than `most` characters."""
+def readings(text: str, hidden: str, most: int) -> Iterator[Reading]:
+    """Each way to read a text once, and what hidden signs spell in it; none is longer than `most` characters."""
     source = Reading(text, range(1, text.count("\n") + 2), is_decoded=False)
-    seen = {text}
-    for base in (source, *(Reading(*each[:2], is_cut=each.is_cut) for each in foldings(text, most))):
+    seen: set[str] = set()
+    for reading in _all(source, hidden, most):
+        if reading.is_cut or reading.text not in seen:
+            seen.add(reading.text)
+            yield reading if len(reading.text) <= most else reading._replace(text=reading.text[:most], is_cut=True)
+
+
+def _all(source: Reading, hidden: str, most: int) -> Iterator[Reading]:
+    yield source
+    yield from _hidden_in(source)
+    for folded in foldings(source.text, most):
+        base = _changed(Reading(folded.text, folded.lines, is_cut=folded.is_cut), source)
         yield base
-        for reading in (*_decoded(base, _DEPTH), *_turned(base)):
-            if reading.text not in seen:
-                seen.add(reading.text)
-                yield reading._replace(text=reading.text[:most], is_cut=len(reading.text) > most)
-    if said := HiddenSigns(text).spelled_out():
-        yield Reading(said, [1])
+        yield from _hidden_in(base)
+    if hidden:
+        yield Reading(hidden[:_HIDDEN], [1], is_in_place=False, is_cut=len(hidden) > _HIDDEN)
+
+
+def _hidden_in(base: Reading) -> Iterator[Reading]:
+    yield from _decoded(base, _DEPTH)
+    yield from _turned(base)
 
 
 def _decoded(base: Reading, depth: int) -> Iterator[Reading]:
@@ -53,11 +71,27 @@ def _decoded(base: Reading, depth: int) -> Iterator[Reading]:
         return
     plain = in_place(base.text)
     if plain != base.text:
-        yield Reading(plain, base.lines)
-        yield from _decoded(Reading(plain, base.lines), depth - 1)
-    if hidden := _in_runs(base):
-        yield hidden
-        yield from _decoded(hidden, depth - 1)
+        reading = _changed(base._replace(text=plain, is_decoded=True), base)
+        yield reading
+        yield from _decoded(reading, depth - 1)
+    if runs_ := _in_runs(base):
+        yield runs_
+        yield from _decoded(runs_, depth - 1)
+
+
+def _changed(reading: Reading, base: Reading) -> Reading:
+    """Only the lines that differ from those of another reading, or follow other lines, and some lines around them."""
+    known = set(pairwise(["", *base.text.split("\n")]))
+    lines = reading.text.split("\n")
+    spans: list[tuple[int, int]] = []
+    for place, pair in enumerate(pairwise(["", *lines])):
+        if pair not in known:
+            start, stop = max(place - _LINES_ABOVE, 0), min(place + 1 + _LINES_BELOW, len(lines))
+            start = spans.pop()[0] if spans and start <= spans[-1][1] else start
+            spans.append((start, stop))
+    text = "\n.\n".join("\n".join(lines[start:stop]) for start, stop in spans)
+    numbers = [number for start, stop in spans for number in (*reading.lines[start:stop], reading.lines[stop - 1])]
+    return reading._replace(text=text, lines=numbers or [1])
 
 
 def _in_runs(base: Reading) -> Reading | None:
@@ -68,7 +102,7 @@ def _in_runs(base: Reading) -> Reading | None:
         text = f"{run.text}.\n\n"
         texts.append(text)
         lines += [base.lines[min(bisect_left(breaks, run.start), len(base.lines) - 1)]] * text.count("\n")
-    return Reading("".join(texts), [*lines, lines[-1]]) if texts else None
+    return Reading("".join(texts), [*lines, lines[-1]], is_in_place=False) if texts else None
 
 
 # ----------------------------------------------------------------------------- turned round
@@ -80,7 +114,8 @@ def _turned(base: Reading) -> Iterator[Reading]:
     """A text whose letters are exchanged (rot13), or that runs backwards, if words come out of it."""
     words = set(map(str.lower, _WORD.findall(base.text)))
     if len(words & _KEYS_TURNED) >= _SENSIBLE:
-        yield Reading(codecs.encode(base.text, "rot13"), base.lines)
+        yield base._replace(text=codecs.encode(base.text, "rot13"), is_decoded=True)
     if len(words & _KEYS_BACKWARDS) >= _SENSIBLE:
-        yield Reading("\n".join(line[::-1] for line in base.text.split("\n")), base.lines)
-        yield Reading(re.sub(r"[^\W_]+", lambda word: word[0][::-1], base.text), base.lines)
+        lines = "\n".join(line[::-1] for line in base.text.split("\n"))
+        yield base._replace(text=lines, is_decoded=True)
+        yield base._replace(text=re.sub(r"[^\W_]+", lambda word: word[0][::-1], base.text), is_decoded=True)

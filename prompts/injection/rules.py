@@ -6,7 +6,9 @@ from typing import Final, NamedTuple
 from prompts.injection.channels import fakes_turns, smuggles_out
 from prompts.injection.findings import Severity
 from prompts.injection.limits import changes_role, lifts_limits, runs_code
-from prompts.injection.orders import Match, overrides, reveals, tells_secrets
+from prompts.injection.orders import overrides
+from prompts.injection.phrases import Match
+from prompts.injection.revealing import reveals, tells_secrets
 from prompts.injection.words import Words
 
 #: Counted up whenever the same text could be judged otherwise.
@@ -61,7 +63,7 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         "encoded-orders",
-        "makes the model obey what it decodes: say what the decoded text is to be used for, and that it is not an order",
+        "makes the model obey what it decodes: say what the decoded text is for, and that it is not an order",
         runs_code,
     ),
 )

@@ -1,4 +1,4 @@
-"""Words that were spelled so as not to be found: with digits, signs and typing errors, spaced out or run together. Pure.
+"""Words that were spelled so as not to be found: with digits or typing errors, spaced out, run together. Pure.
 
 What is read back is always one of the words that rules look for; any other spelling is left as it is.
 """
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, product, zip_longest
 from typing import Final
 
-from prompts.injection.lexicon import CORE, STEMS, WORDS
 from prompts.injection.letters import is_mixed, skeleton
+from prompts.injection.lexicon import CORE, STEMS, WORDS, words_of
 
 #: A word as it is meant, and what it means.
 Reading = tuple[str, int]
@@ -17,21 +17,29 @@ Reading = tuple[str, int]
 _LATIN: Final = frozenset(word for word in WORDS if word.isascii() and word.isalpha())
 #: Words worth finding however they are written.
 KEYS: Final = frozenset(word for word in _LATIN if WORDS[word] & CORE and len(word) > 4)
-#: Words that are told from others even with a letter wrong, or without their spaces.
-_LONG: Final = frozenset(word for word in _LATIN if len(word) > 6) | KEYS
-#: Words that say something when they come out of a text read backwards.
+#: Words that are told from others even with a space inside, or with a letter wrong.
+_LONG: Final = frozenset(word for word in _LATIN if len(word) > 5) | KEYS
+#: Words that say something when they come out of a text read backwards, or put together from pieces.
 TELLING: Final = frozenset(word for word in _LATIN if len(word) > 3)
+#: Words that no other English word is like.
+_UNMISTAKABLE: Final = words_of(
+    """ignore ignoring disregard forget override bypass previous preceding original initial instruction instructions
+    guidelines directives system prompt reveal disclose repeat print verbatim everything password passwords credentials
+    secret restrictions limitations unrestricted uncensored unfiltered disable filters safety ethical pretend question
+    conversation history illegal harmful developer jailbreak exactly hidden confidential"""
+)
+
 # ----------------------------------------------------------------------------- one word
 _LONGEST_STEM: Final = max(map(len, STEMS))
 _DIGITS: Final = str.maketrans("023456789", "ozeasgtbg")
 #: A word with more ones than this is a number.
 _MOST_ONES: Final = 4
-_SIGNED: Final = re.compile(r"(?<![^\W_])[^\W_]*+(?:[@$!|\u20ac\u00a3+]++[^\W_]++)++")
+_SIGNED: Final = re.compile(r"(?<![^\W_])(?<![@$!|\u20ac\u00a3+])[^\W_]*+(?:[@$!|\u20ac\u00a3+]++[^\W_]++)++")
 _SIGNS: Final = str.maketrans("@$!|\u20ac\u00a3+", "asiielt")
 _REPEATED: Final = re.compile(r"(.)\1+")
 _DRAWN_OUT: Final = re.compile(r"(.)\1\1")
 #: Letters of other scripts that look like Latin ones, and not only somewhat.
-_TWINS: Final = frozenset("\u0430\u0435\u0456\u043e\u0440\u0441\u0443\u0445\u0455\u0458\u03bf\u03b9")
+_TWINS: Final = frozenset("\u0430\u0435\u0456\u043e\u0440\u0441\u0443\u0445\u0455\u0458\u03bf\u03b9\u03b7")
 
 
 def read(raw: str) -> Reading:
@@ -94,7 +102,10 @@ _SHORTEST: Final = 6
 _LONGEST: Final = max(map(len, _LATIN)) + 1
 _SQUEEZED: Final = {_REPEATED.sub(r"\1", word): word for word in sorted(_LATIN)}
 _ONE_LESS: Final = {
-    key[:place] + key[place + 1 :]: key for key in sorted(_LONG) if len(key) >= _SHORTEST for place in range(len(key))
+    key[:place] + key[place + 1 :]: key
+    for key in sorted(_UNMISTAKABLE)
+    if len(key) >= _SHORTEST
+    for place in range(len(key))
 }
 
 
@@ -106,7 +117,7 @@ def _mistyped(word: str) -> str:
         return _ONE_LESS[word]
     for place in range(len(word)):
         less = word[:place] + word[place + 1 :]
-        key = less if less in _LONG and len(less) >= _SHORTEST else _ONE_LESS.get(less, "")
+        key = less if less in _UNMISTAKABLE and len(less) >= _SHORTEST else _ONE_LESS.get(less, "")
         if key and (key == less or _is_slip(word, key)):
             return key
     return ""
@@ -130,16 +141,16 @@ _SPACED: Final = re.compile(r"(?<![^\W_])(?:[^\W_][\W_]{1,3}){3,}[^\W_](?![^\W_]
 _SEPARATOR: Final = re.compile(r"[\W_]+")
 
 
-def joined(parts: Iterable[str], *, by_space: bool) -> str | None:
-    """The word that a few pieces in a row are, if they are one; with spaces between them it must be a long one."""
+def joined(parts: Iterable[str], *, by_space: bool) -> tuple[int, str]:
+    """How many pieces in a row are one word, and which; with spaces between them it must be a long one."""
     known, word = _LONG if by_space else TELLING, ""
-    for count, part in enumerate(parts):
+    for count, part in enumerate(parts, start=1):
         word += part
-        if count and word in known:
-            return word
+        if count > 1 and word in known:
+            return count, word
         if word not in BEGINNINGS:
-            return None
-    return None
+            break
+    return 0, ""
 
 
 def unspaced(text: str) -> str:
@@ -166,7 +177,25 @@ _UNSPACED_SCRIPT: Final = re.compile("[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7a3]"
 _RUN: Final = 10
 #: So much of a word must be words that are known.
 _SHARE: Final = 0.7
-_SHORT: Final = ("all", "any", "and", "the", "you", "now", "are", "of", "my", "to", "me", "no", "is", "api", "in", "an", "it")
+_SHORT: Final = (
+    "all",
+    "any",
+    "and",
+    "the",
+    "you",
+    "now",
+    "are",
+    "of",
+    "my",
+    "to",
+    "me",
+    "no",
+    "is",
+    "api",
+    "in",
+    "an",
+    "it",
+)
 
 
 def _trie(words: Iterable[str]) -> str:
@@ -179,9 +208,9 @@ def _trie(words: Iterable[str]) -> str:
     return f"(?:{inner}){'?' if ends else ''}" if inner else ""
 
 
-#: A plural or a past would take the first letter of the next word.
-_PARTS: Final = {word for word in TELLING if word[-1] not in "sd" or word[:-1] not in _LATIN} | {*_SHORT}
-_RUN_TOGETHER: Final = re.compile(_trie(_PARTS))
+_PARTS: Final = {*TELLING, *_SHORT}
+_FORWARDS: Final = re.compile(_trie(_PARTS))
+_BACKWARDS: Final = re.compile(_trie({part[::-1] for part in _PARTS}))
 _WITHOUT_SPACES: Final = re.compile(_trie(word for word in (*WORDS, *STEMS) if _UNSPACED_SCRIPT.match(word)))
 
 
@@ -192,9 +221,13 @@ def pieces(word: str) -> list[str] | None:
     word = word.lower()
     if len(word) < _RUN or word in WORDS or not word.isascii():
         return None
-    found = _RUN_TOGETHER.findall(word)
+    found = max([part[::-1] for part in _BACKWARDS.findall(word[::-1])][::-1], _FORWARDS.findall(word), key=_letters)
     is_said = len(found) > 1 and any(each in KEYS for each in found)
-    return found if is_said and sum(map(len, found)) >= _SHARE * len(word) else None
+    return found if is_said and _letters(found) >= _SHARE * len(word) else None
+
+
+def _letters(parts: list[str]) -> int:
+    return sum(map(len, parts))
 
 
 def _with_rests(word: str) -> Iterator[str]:

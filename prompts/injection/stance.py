@@ -19,8 +19,11 @@ from prompts.injection.lexicon import (
     NOT,
     PERSON,
     REFUSE,
+    RULES,
     TURN,
     YOU,
+    YOUR,
+    words_of,
 )
 from prompts.injection.words import COLON, COMMA, END, QUOTE, SOFT_END, Words
 
@@ -31,8 +34,13 @@ _NEGATION, _REPORT, _CONTEXT, _ANSWER = 10, 24, 30, 30
 #: Lines above a list in which its heading is looked for, characters of a line, and characters of a quotation.
 _LIST_LINES, _LINE, _QUOTATION = 30, 300, 400
 _BREAK: Final = END | SOFT_END
-_OR: Final = frozenset("or nor oder noch ou ni o oppure of lub ani или ни veya 或 或者".split())
-_FOLLOWING: Final = frozenset("following these those things below any folgendes suivant siguiente".split())
+_OR: Final = words_of("or nor oder noch ou ni o oppure of lub ani или ни veya 或 或者")
+#: What denies a thing, and an order only if it stands right behind.
+_OF_NOUNS: Final = words_of(
+    """no none nothing nobody without aucun aucune kein keine keinen keinem keiner ningun ninguna ninguno nenhum nenhuma
+    nessun nessuna geen zaden zadnych ohne sans sin senza sem zonder bez \u0431\u0435\u0437"""
+)
+_FOLLOWING: Final = words_of("following these those things below any folgendes suivant siguiente")
 
 
 def stance(words: Words, first: int, last: int, *, says_not: bool = False) -> Stance:
@@ -81,7 +89,7 @@ def _has_negation_before(words: Words, first: int, last: int) -> bool:
             return False
         if gap & COLON and not (means & NOT or words.words[place] in _FOLLOWING):
             return False
-        if means & NOT:
+        if means & NOT and not (words.words[place] in _OF_NOUNS and place < first - 2):
             is_cut = is_cut and not gap & COMMA and not _is_in_list(words, place, last)
             return not (is_cut or _is_hollow(words, place, first) or _is_turned(words, place))
         if means & TURN:
@@ -125,7 +133,7 @@ def _reported(words: Words, first: int, last: int) -> Stance | None:
         begin -= 1
     answer = _answer(words, last)
     if answer is None:
-        before = any(words.means[each] & (REFUSE | NOT | IGNORE) for each in range(begin, place))
+        before = any(words.means[each] & (REFUSE | NOT | IGNORE | ATTACK) for each in range(begin, place))
         return "aside" if before else "doubtful"
     return answer
 
@@ -139,6 +147,8 @@ def _report_before(words: Words, first: int, last: int) -> int | None:
             return None
         if means & (ASK | ASKS) and _is_said_by_others(words, place) and (not is_cut or gap & (COLON | QUOTE)):
             return place
+        if means & RULES and words.words[place + 1] == "to" and not words.means[place - 1] & YOUR:
+            return place  # "instructions to ..."
         if gap & COMMA and not gap & QUOTE and not _is_in_list(words, place, last):
             is_cut = True
     return None
@@ -187,7 +197,7 @@ def _is_quoted(words: Words, first: int) -> bool:
         return True
     if any(before.rfind(opening) > before.rfind(closing) for opening, closing in _QUOTES):
         return True
-    return len(_SINGLE.findall(before)) % 2 == 1
+    return ("'" in before or "\u2018" in before) and len(_SINGLE.findall(before)) % 2 == 1
 
 
 def _around(words: Words, first: int, last: int) -> int:

@@ -4,17 +4,17 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property, reduce
-from itertools import accumulate
+from itertools import accumulate, chain, pairwise
 from operator import or_
 from typing import Final
 
-from prompts.injection.lexicon import ATTACK, LINK, ROWS, WORDS
 from prompts.injection.letters import plain
-from prompts.injection.spelling import BEGINNINGS, Reading, joined, pieces, read, unspaced, without_signs
+from prompts.injection.lexicon import ATTACK, LINK, ROWS, WORDS
+from prompts.injection.spelling import BEGINNINGS, TELLING, Reading, joined, pieces, read, unspaced, without_signs
 
 #: What stands before a word.
-END, SOFT_END, COMMA, COLON, QUOTE, NEWLINE = (1 << place for place in range(6))
-_END: Final = re.compile(r"[.!?\u2026]['\"\u201d\u2019\u00bb)\]*_}]*(?:\s|$)|[\u3002\uff01\uff1f;]")
+END, SOFT_END, COMMA, COLON, QUOTE, NEWLINE, ADDRESS, DOT, CODE_SIGN, UNDERSCORE = (1 << place for place in range(10))
+_END: Final = re.compile(r"[.!?\u2026]['\"\u201d\u2019\u00bb)\]*_}]*\s|[\u3002\uff01\uff1f;]")
 _EMPTY_LINE: Final = re.compile(r"\n[ \t]*\n")
 _SIGNS: Final = (
     (_END, END),
@@ -22,6 +22,10 @@ _SIGNS: Final = (
     (re.compile(":"), COLON),
     (re.compile("[\"\u201c\u201d\u201e\u00ab\u00bb`\u300c\u300d]|(?<![A-Za-z])'|'(?![A-Za-z])"), QUOTE),
     (re.compile("\n"), NEWLINE),
+    (re.compile("://|^@$"), ADDRESS),
+    (re.compile("^[.-]$"), DOT),
+    (re.compile(r"[{}\[\];]| =|=[^ ]|=$|^_?\(|[\"'] ?:"), CODE_SIGN),
+    (re.compile("^_$"), UNDERSCORE),
 )
 #: Of what is longer, the beginning and the end are looked at.
 _LONGEST: Final = 60
@@ -62,22 +66,20 @@ class Words:
         self.raw, self.gaps = parts[1::2], [gaps[signs] for signs in parts[:-1:2]]
         self._owners: list[int] | None = None
         self._take_apart()
-        self.words: list[str] = []
-        self.means: list[int] = []
-        for raw in self.raw:
-            word, means = meanings[raw]
-            self.words.append(word)
-            self.means.append(means)
-        if "://" in self.text:
-            self._clear_hosts()
+        readings = [meanings[raw] for raw in self.raw]
+        self.words, self.means = [word for word, _ in readings], [means for _, means in readings]
+        self._clear_hosts()
         self._join_pieces()
         self._join_rows()
         self._end_sentences()
-        self.spots = [place for place, means in enumerate(self.means) if means]
+        self.places: dict[int, list[int]] = {}
+        for place, means in enumerate(self.means):
+            if means:
+                self.places.setdefault(means, []).append(place)
 
     def at(self, meaning: int) -> list[int]:
         """Where words stand that mean this."""
-        return [place for place in self.spots if self.means[place] & meaning]
+        return sorted(chain.from_iterable(places for means, places in self.places.items() if means & meaning))
 
     def meaning_between(self, begin: int, end: int) -> int:
         """What the words mean, taken together, that begin in this part of the text."""
@@ -93,6 +95,20 @@ class Words:
     def start(self, place: int) -> int:
         """Where in the text a word begins."""
         return self._starts[self._owners[place] if self._owners else place]
+
+    def is_code(self, first: int, last: int) -> bool:
+        """Whether the words from one to the other are names and signs of a program, rather than a sentence."""
+        gaps = self.gaps[first + 1 : last + 1]
+        names = sum(bool(gap & UNDERSCORE) for gap in gaps)
+        return any(gap & CODE_SIGN for gap in gaps) or 0 < names < max(len(gaps), 2)
+
+    def line(self, place: int) -> int:
+        """How many line breaks stand before a word."""
+        return bisect_left(self._breaks, self.start(place))
+
+    @cached_property
+    def _breaks(self) -> list[int]:
+        return [match.start() for match in re.finditer("\n", self.text)]
 
     def signs(self, place: int) -> str:
         """What is written before a word."""
@@ -114,31 +130,46 @@ class Words:
         gaps: list[int] = []
         owners: list[int] = []
         for owner, (raw, gap) in enumerate(zip(self.raw, self.gaps, strict=True)):
-            parts = apart.get(raw, (raw,))
+            parts = apart.get(raw) or [raw]
             raws += parts
             gaps += (gap, *[0] * (len(parts) - 1))
             owners += [owner] * len(parts)
         self.raw, self.gaps, self._owners = raws, gaps, owners
 
     def _join_pieces(self) -> None:
-        """ig nore is ignore: the last piece means what the word means, the others nothing."""
-        for place in [place for place, word in enumerate(self.words[:-1]) if word in BEGINNINGS]:
-            parts = self.words[place : place + _MOST_PIECES]
-            if self.gaps[place + 1] & END or "".join(parts[:2]) not in BEGINNINGS and "".join(parts[:2]) not in WORDS:
+        """ig nore is ignore."""
+        low = [raw.lower() for raw in self.raw]
+        inside: set[int] = set()
+        for place, (first, second) in enumerate(pairwise(low)):
+            if first not in BEGINNINGS or place in inside or self.gaps[place + 1] & END:
                 continue
-            word = joined(parts, by_space=self.signs(place + 1).isspace())
+            if first + second not in BEGINNINGS and first + second not in TELLING:
+                continue
+            length, word = joined(low[place : place + _MOST_PIECES], by_space=self.signs(place + 1).isspace())
             if word:
-                length = next(length for length in range(2, 5) if "".join(parts[:length]) == word)
-                self._put(place, length, word, WORDS[word])
+                self.words[place], self.means[place] = word, WORDS[word]
+                inside.update(range(place + 1, place + length))
+        if inside:
+            self._keep([place for place in range(len(self.words)) if place not in inside])
+
+    def _keep(self, places: Sequence[int]) -> None:
+        """Leave out the words at other places."""
+        owners = self._owners or range(len(self.words))
+        self._owners = [owners[place] for place in places]
+        self.raw, self.words = [self.raw[place] for place in places], [self.words[place] for place in places]
+        self.means, self.gaps = [self.means[place] for place in places], [self.gaps[place] for place in places]
 
     def _join_rows(self) -> None:
         """Words that mean something only in a row: the last of them for all, in the longest row."""
-        end = 0
-        for place in [place for place, word in enumerate(self.words) if word in ROWS]:
+        words, end = self.words, 0
+        for place in [place for place, word in enumerate(words[:-1]) if word in ROWS]:
             if place < end:
                 continue
-            for rest, means in ROWS[self.words[place]]:
-                behind = self.words[place + 1 : place + 1 + len(rest)]
+            following = words[place + 1]
+            for rest, means in ROWS[words[place]]:
+                if rest[0] != following and rest[0][-1] != "*":
+                    continue
+                behind = words[place + 1 : place + 1 + len(rest)]
                 if len(behind) == len(rest) and all(map(_matches, behind, rest)):
                     end = place + 1 + len(rest)
                     self._put(place, len(rest) + 1, behind[-1], self.means[end - 1] | means)
@@ -146,10 +177,10 @@ class Words:
 
     def _clear_hosts(self) -> None:
         """The words of a host in an address mean nothing."""
-        for place in [place for place in range(len(self.words)) if "://" in self.signs(place)]:
+        for place in [place for place, gap in enumerate(self.gaps) if gap & ADDRESS]:
             self.means[place] = 0
             for each in range(place + 1, min(place + _HOST, len(self.words))):
-                if self.signs(each) not in (".", "-"):
+                if not self.gaps[each] & DOT:
                     break
                 self.means[each] = 0
 
@@ -164,8 +195,8 @@ class Words:
             if not self.raw[place][0].islower():
                 gaps[place] |= END
         ends = [0, *(place for place, gap in enumerate(gaps) if gap & END and place), len(gaps)]
-        lone = {place for place, end in zip(ends, ends[1:], strict=False) if end == place + 1}
-        for before, place in zip(ends, ends[1:-1], strict=False):
+        lone = {place for place, end in pairwise(ends) if end == place + 1}
+        for before, place in pairwise(ends[:-1]):
             if before in lone and place in lone:
                 gaps[place] = gaps[place] & ~END | SOFT_END
 

@@ -26,9 +26,9 @@ class TierViewSet(NamespaceDoor):
         "list": "prompts:read",
         "create": "admin",
         "update": "admin",
-        "delete": "admin",
+        "remove": "admin",
     }
-    audited = {"update": "policy.change_requested", "delete": "policy.change_requested"}
+    audited = {"update": "policy.change_requested", "remove": "policy.change_requested"}
 
     @extend_schema(responses=lifecycle_page_of(TierOut))
     def list(self, request: Request, namespace_id: str) -> Response:
@@ -68,7 +68,7 @@ class TierViewSet(NamespaceDoor):
 
     @extend_schema(responses={204: None, 202: _WAITS})
     @refuses(UserRequired)
-    def delete(self, request: Request, namespace_id: str, tier_id: UUID) -> Response:
+    def remove(self, request: Request, namespace_id: str, tier_id: UUID) -> Response:
         """Delete a budget tier.
 
         Templates that had it have none then. Where approvals are required, it takes a second person: 202 with the

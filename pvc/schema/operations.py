@@ -103,7 +103,7 @@ class ApiSchema(AutoSchema):
 
     @property
     def _writes(self) -> bool:
-        return self.method != "GET" and not self._is_hot
+        return self.method != "GET" and not self._is_hot and self.view.action not in self.view.reading
 
     @property
     def _once(self) -> bool:

@@ -239,6 +239,10 @@ CODES: Final[dict[str, Code]] = {
         "The database cannot be reached, or a row was locked for too long. Please try again.",
         "The database cannot be reached; please try again.",
     ),
+    "LOG_DOES_NOT_VERIFY": Code(
+        "The stored audit log does not lead to the root that was signed, so nothing can be proved of it.",
+        "The stored log does not lead to the signed root. Verify the log.",
+    ),
     "AUDIT_HEAD_BROKEN": Code(
         "The audit log does not verify; nothing is written until an operator has looked.",
         "The audit log's head does not verify; writing stops until an operator has looked.",

@@ -207,6 +207,20 @@ _MORE_PAGES: Final = {"limit": 1, "next_cursor": CURSOR}
 
 Examples = dict[str, list[tuple[str, Any]]]
 
+_ROOT: Final = "6a" * 32
+_NOTE: Final = (
+    "pvc/019ca000-0000-7000-8000-00000000ac3e\n16\nampqampqampqampqampqampqampqampqampqampqamo=\n\n"
+    "\u2014 pvc PcyfYr1i0F8S7iZ9cLIxOMT9yEDlKBHDhnZpPjk0V6RwQe0c8LyM9nm7oB0p1v6T2u3X4y5Z6a7b8c9d0e1f2g==\n"
+)
+_CHECKPOINT: Final = {
+    "size": 16,
+    "root_hash": _ROOT,
+    "head_hash": "9f" * 32,
+    "note": _NOTE,
+    "verifier_keys": ["pvc+3dcc9f62+AfVi0F8S7iZ9cLIxOMT9yEDlKBHDhnZpPjk0V6RwQe0c"],
+    "created_at": "2026-03-02T09:15:35.123Z",
+}
+
 EXAMPLES: Final[Examples] = {
     "NewPrompt": [
         (
@@ -500,6 +514,53 @@ EXAMPLES: Final[Examples] = {
         ("The same answer, replayed", {**_KEY, "key": None}),
     ],
     "ApiKeyPage": [("The only page", {"data": [_KEY], "meta": _LAST_PAGE})],
+    "LifecycleCheckpoint": [("The newest", _CHECKPOINT)],
+    "LifecycleKeptEvidence": [
+        (
+            "With what the caller kept",
+            {"checkpoints": [_NOTE], "receipts": [{"seq": 16, "hash": "9f" * 32}]},
+        )
+    ],
+    "LifecycleVerification": [
+        (
+            "Nothing was changed",
+            {
+                "total_entries": 17,
+                "verified": 17,
+                "tampered": 0,
+                "tampered_entries": [],
+                "missing": [],
+                "truncated": False,
+                "expected_size": 17,
+                "checkpoint": {"size": 16, "root": _ROOT, "source": "database"},
+                "unsealed_tail": 1,
+                "checked_from": 0,
+                "macs_unchecked": 0,
+                "duration_ms": 4,
+                "ok": True,
+            },
+        )
+    ],
+    "LifecycleInclusion": [
+        (
+            "The last of 16",
+            {
+                "seq": 16,
+                "size": 16,
+                "leaf": "5e" * 32,
+                "hash": "9f" * 32,
+                "proof": ["ab" * 32, "cd" * 32, "01" * 32, "23" * 32],
+                "root_hash": _ROOT,
+                "note": _NOTE,
+            },
+        )
+    ],
+    "LifecycleConsistency": [
+        (
+            "A log that has not grown",
+            {"proof": [], "old_root": _ROOT, "new_root": _ROOT, "old_note": _NOTE, "new_note": _NOTE},
+        )
+    ],
     "LifecycleAuditEntryPage": [
         (
             "The newest entry, and there are more",

@@ -4,24 +4,29 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from hypothesis import assume
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, openapi
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import CoveragePhaseData
 
+from audit import sealing
 from deployments.actions import promotion
+from prompts.actions.drafts import create_draft, discard_draft
 from prompts.actions.namespaces import create_namespace
 from prompts.actions.prompts import archive_prompt, unarchive_prompt
-from prompts.content import is_variable_name
-from prompts.models import Namespace, PolicyChange, Prompt
+from prompts.actions.tiers import create_tier
+from prompts.content import content_of, is_variable_name
+from prompts.models import BudgetTier, Namespace, PolicyChange, Prompt
 from pvc.strict_json import InvalidJSON, strict_json
 from tenants import actions
-from tenants.models import Actor
+from tenants.models import Actor, User
 from tenants.scopes import GATEWAY, GROUPS, SCOPES
 from tests import factories
 
@@ -34,20 +39,23 @@ CHAT = [
     {"placeholder": "history"},
     {"role": "user", "content": "{{ issue }}"},
 ]
-#: Read-only fields of a prompt, which a PUT takes with their present value alone.
-FIXED = {"id", "projectId", "namespace", "name", "type", "archived", "createdAt", "updatedAt", "latestVersion"}
+#: What a PUT takes with its present value alone says so.
+FIXED = "Fixed; left out, or with the value it has."
 
 
-#: And those of a namespace.
-NAMESPACE_FIXED = {"id", "slug", "pending_changes", "created_at"}
+#: The field that nothing else of the kind may have, where something is made.
+UNIQUE = {"create-prompts": "name", "create-templates": "slug", "create-namespaces": "slug", "create-tiers": "name"}
+#: How many prompts an operation that uses them up gets, where it is sparing.
+ENOUGH = 12
 
 
 @dataclass
 class Role:
-    """Who knocks: the scopes that count, and the headers of every call."""
+    """Who knocks: the scopes that count, the headers of every call, and the person."""
 
     scopes: frozenset[str]
     identity: dict[str, str] = field(default_factory=dict)
+    user: User | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -60,11 +68,18 @@ class World:
 
     def __init__(self) -> None:
         self.tenant = factories.make_tenant()
+        checkpoint = sealing.seal(self.tenant.pk)
+        assert checkpoint is not None
+        self.sealed = checkpoint.size
         self.admin = factories.make_actor(self.tenant)
         self.namespace = Namespace.objects.get(tenant=self.tenant, slug="default")
         self.agents = create_namespace("agents", name="Agents", by=self.admin)
         self.somebody = factories.make_user(self.tenant)
         self.names: set[str] = set()
+        self.tier = create_tier(self.namespace, name="long", max_tokens=1000, enforcement="warn", by=self.admin)
+        self.author = factories.make_actor(self.tenant)
+        self.unspent: tuple[Prompt, tuple[Any, ...]] | None = None
+        self.turns: Counter[str] = Counter()
         self.text, self.chat, self.spare = self.prompt(), self.prompt(CHAT), self.prompt()
         self.version_ids = itertools.cycle(self.text.versions.order_by("number").values_list("pk", flat=True)[:2])
 
@@ -79,6 +94,9 @@ class World:
         """A change of the policy of `agents` that waits for a second person."""
         asked = {"tenant": self.tenant, "namespace": self.agents, "requested_by": self.somebody}
         return PolicyChange.objects.create(**asked, changes={"name": f"Agents {uuid4()}"})
+
+    def _tier(self, namespace: Namespace) -> BudgetTier:
+        return create_tier(namespace, name=f"t-{uuid4()}", max_tokens=500, enforcement="block", by=self.admin)
 
     def _free(self, name: str) -> str:
         """The name, where no request has taken it yet."""
@@ -102,37 +120,106 @@ class World:
         if name == "gateway":
             key = actions.create_api_key("test", owner=self.admin.author, scopes=SCOPES, by=Actor.command(self.tenant))
             author = factories.make_user(self.tenant, "", "Author")
-            return Role(GROUPS["Author"], {"Authorization": f"Bearer {key.text}", "X-User-Id": author.username})
+            return Role(GROUPS["Author"], {"Authorization": f"Bearer {key.text}", "X-User-Id": author.username}, author)
+        user = factories.make_user(self.tenant, "", "Author" if name == "no scope" else name)
         if name == "no scope":
-            key = factories.make_key(factories.make_user(self.tenant, "", "Author"), ["webhooks:write"])
-            return Role(frozenset(), {"Authorization": f"Bearer {key.text}"})
-        key = factories.make_key(factories.make_user(self.tenant, "", name))
-        return Role(GROUPS[name] - {GATEWAY}, {"Authorization": f"Bearer {key.text}"})
+            key = factories.make_key(user, ["webhooks:write"])
+            return Role(frozenset(), {"Authorization": f"Bearer {key.text}"}, user)
+        key = factories.make_key(user)
+        return Role(GROUPS[name] - {GATEWAY}, {"Authorization": f"Bearer {key.text}"}, user)
 
-    def promotable(self) -> Prompt:
-        """A prompt by somebody else: version 2 is live, 1 was before, and 3 waits in pre-production."""
-        author = factories.make_actor(self.tenant)
-        prompt = factories.make_prompt(self.namespace, by=author, body="Text 1")
-        versions = [prompt.versions.get(), *(factories.make_version(prompt, f"Text {n}", by=author) for n in (2, 3))]
-        for tag, version in (("production", versions[0]), ("production", versions[1]), ("staging", versions[2])):
-            promotion.set_tag(prompt, tag, version=version, by=author)
+    def promotable(self, name: str, *, sparing: bool) -> Prompt:
+        """A prompt by somebody else: version 2 is live, 1 was before, and 3 waits in pre-production.
+
+        The same one as long as no call has changed it; and, sparingly, once an operation has used up many: it may
+        then be refused for the state that it left behind, if with a 409.
+        """
+        has_enough = sparing and name not in ("promote", "rollback") and self.turns[f"new for {name}"] >= ENOUGH
+        if self.unspent is None or (not has_enough and _state_of(self.unspent[0]) != self.unspent[1]):
+            self.turns[f"new for {name}"] += 1
+            prompt = factories.make_prompt(self.namespace, by=self.author, body="Text 1")
+            for number, tag in ((1, "production"), (2, "production"), (3, "staging")):
+                version = factories.make_version(prompt, f"Text {number}", by=self.author)
+                promotion.set_tag(prompt, tag, version=version, by=self.author)
+            self.unspent = prompt, _state_of(prompt)
+        return self.unspent[0]
+
+    # ------------------------------------------------------------------------- drafts
+    def _draft(self, prompt: Prompt, role: Role, body: Any = None, config: Any = None) -> UUID:
+        """The person's draft of a prompt, as they last left it, or a new one; nobody's without a person."""
+        if role.user is None:
+            return uuid4()
+        draft = prompt.versions.drafts_of(role.user).first()
+        if draft is None:
+            content = content_of(prompt.type, body or prompt.versions.get(number=2).content, None, config)
+            draft = create_draft(prompt, content, by=Actor.command(self.tenant, role.user))
+        return draft.pk
+
+    def _without_draft(self, prompt: Prompt, role: Role) -> Prompt:
+        """The prompt, in which the person has no draft from now on."""
+        draft = prompt.versions.drafts_of(role.user).first() if role.user else None
+        if draft is not None:
+            discard_draft(draft, by=Actor.command(self.tenant, role.user))
         return prompt
 
+    def _turn(self, name: str, *turns: str) -> str:
+        """What this call is about, where an operation has several outcomes: each in its turn."""
+        self.turns[name] += 1
+        return turns[self.turns[name] % len(turns)]
+
+    def _version_for(self, case: Case[Any], prompt: Prompt, role: Role) -> UUID:
+        """The version that an operation is about: the one in staging, or the person's draft.
+
+        Where a request is wrong anyway, the first that it can be about.
+        """
+        name = case.operation.definition.raw["operationId"]
+        turns = {
+            "save-draft": ["draft"],
+            "discard-draft": ["draft"],
+            "version-by-id": ["staged", "draft"],
+            "promote-pre-prod": ["staged", "free", "in the way"],
+            "merge-pre-prod": ["staged", "clean", "in the way"],
+        }
+        present = turns.get(name, ["staged"])
+        match self._turn(name, *present) if is_right(case) else present[0]:
+            case "draft":
+                return self._draft(prompt, role)
+            case "clean":  # another config than what is live, and what is in staging has another text
+                return self._draft(prompt, role, config={"model": "other"})
+            case "in the way":
+                return self._draft(prompt, role, body="A draft")
+            case "free":
+                if prompt.tags.filter(name="staging").exists():
+                    promotion.remove_tag(prompt, "staging", by=self.author)
+                return self._draft(prompt, role, body="A draft")
+        return prompt.versions.sealed().order_by("-number")[0].pk
+
     # ------------------------------------------------------------------------- one request
-    def aim(self, case: Case[Any]) -> None:
-        """Point what was drawn as valid at what is there; what was drawn as invalid stays as it is."""
-        moves = re.search(r"{version_id}|/(promote|override|rollback)$", case.operation.path)
-        prompt = self.promotable() if moves else self._prompt_for(case)
+    def aim(self, case: Case[Any], role: Role, *, sparing: bool) -> None:
+        """Point what was drawn as valid at what is there; what was drawn as invalid stays as it is, and alone."""
+        moves = re.search(r"{version_id}/(promote|approve|reject)|/(promote|override|rollback)$", case.operation.path)
+        name = case.operation.definition.raw["operationId"]
+        prompt = self.promotable(name, sparing=sparing) if moves else self._prompt_for(case)
         if _is_valid(case, ParameterLocation.PATH):
-            self._aim_path(case, prompt)
+            self._aim_path(case, prompt, role)
         if _is_valid(case, ParameterLocation.QUERY):
             self._aim_query(case)
         if _is_valid(case, ParameterLocation.HEADER):
             self._aim_headers(case)
-        if _is_valid(case, ParameterLocation.BODY) and isinstance(case.body, dict):
-            _storable(case.body)
-            self._aim_body(case.body, case)
-            _aim_promotion(case.body, prompt)
+        if isinstance(case.body, dict):
+            self._aim_fields(case.body, case, prompt)
+
+    def _aim_fields(self, body: dict[str, Any], case: Case[Any], prompt: Prompt) -> None:
+        """A body; of one that was drawn against the document, everything but the field that is wrong."""
+        wrong = _wrong_field(case)
+        if _is_valid(case, ParameterLocation.BODY):
+            _storable(body)
+        elif wrong is None:
+            return
+        right = {name: value for name, value in body.items() if name != wrong}
+        self._aim_body(right, case)
+        _aim_promotion(right, prompt)
+        body |= right
 
     def absent(self, operation: Any) -> Iterator[dict[str, Any]]:
         """Path parameters of which one names what is not there."""
@@ -146,6 +233,8 @@ class World:
             "namespace_id": "agents",
             "change_id": "",
             "version_id": "",
+            "template_id": "",
+            "tier_id": str(uuid4()),
         }
         nowhere = {
             "ref": "no-such-prompt",
@@ -155,43 +244,57 @@ class World:
             "key_id": str(uuid4()),
             "namespace_id": "nobodys",
             "change_id": str(uuid4()),
-            "version_id": str(uuid4()),
+            **{name: str(uuid4()) for name in ("version_id", "template_id", "tier_id")},
         }
         for name in names:
             yield {each: (nowhere if each == name else here)[each] for each in names}
 
     def _prompt_for(self, case: Case[Any]) -> Prompt:
         body = case.body if isinstance(case.body, dict) else {}
-        return self.chat if isinstance(body.get("content", body.get("template")), list) else self.text
+        text = body.get("content", body.get("template", body.get("body")))
+        return self.chat if isinstance(text, list) else self.text
 
-    def _aim_path(self, case: Case[Any], prompt: Prompt) -> None:
-        match case.method, case.operation.path.rpartition("/")[2]:
-            case "DELETE", "{name}":
-                promotion.set_tag(prompt, "staging", version=prompt.versions.get(number=1), by=self.admin)
-            case "DELETE", "{ref}":
-                prompt = self._spare(archived=False)
-            case "POST", "unarchive":
-                prompt = self._spare(archived=True)
-        by_number = case.operation.label.endswith("/render")
-        here = {
-            "ref": str(prompt.pk),
-            "qualified_name": f"default:{prompt.slug}",
-            "version": 2 if by_number else "2",
-            "name": "staging",
-            "namespace_id": "agents",
-            "version_id": str(prompt.versions.order_by("-number")[0].pk),
+    def _aim_path(self, case: Case[Any], prompt: Prompt, role: Role) -> None:
+        operation_id = case.operation.definition.raw["operationId"]
+        prompt = self._made_ready(operation_id, prompt, role)
+        at_once = self._turn("tier", "waits", "at once") == "at once"
+        namespace = self.namespace if at_once and "tier" in operation_id else self.agents
+        here: dict[str, Callable[[], Any]] = {
+            "ref": lambda: str(prompt.pk),
+            "qualified_name": lambda: f"default:{prompt.slug}",
+            "version": lambda: 2 if case.operation.label.endswith("/render") else "2",
+            "name": lambda: "staging",
+            "key_id": lambda: str(factories.make_key(self.admin.author).row.pk),
+            "namespace_id": lambda: namespace.slug,
+            "change_id": lambda: str(self._change().pk),
+            "version_id": lambda: str(self._version_for(case, prompt, role)),
+            "template_id": lambda: str(prompt.pk),
+            "tier_id": lambda: str(self._tier(namespace).pk),
         }
         for name in case.path_parameters:
-            if name == "key_id":
-                case.path_parameters[name] = str(factories.make_key(self.admin.author).row.pk)
-            elif name == "change_id":
-                case.path_parameters[name] = str(self._change().pk)
-            elif name in here:
-                case.path_parameters[name] = here[name]
+            case.path_parameters[name] = here[name]()
+
+    def _made_ready(self, operation_id: str, prompt: Prompt, role: Role) -> Prompt:
+        """The prompt that an operation can be done on, or another one."""
+        match operation_id:
+            case "remove-tag":
+                promotion.set_tag(prompt, "staging", version=prompt.versions.get(number=1), by=self.admin)
+            case "archive-prompt" | "archive-template":
+                return self._spare(archived=False)
+            case "unarchive-prompt":
+                return self._spare(archived=True)
+            case "create-template-versions":
+                return self._without_draft(prompt, role)
+            case "my-draft":
+                self._draft(prompt, role)
+        return prompt
 
     def _aim_query(self, case: Case[Any]) -> None:
         if "cursor" in case.query:  # only the server can make one
             case.query["cursor"] = ""
+        for name in ("seq", "from", "to", "size"):
+            if name in case.query and isinstance(case.query[name], int) and case.query[name] >= 1:
+                case.query[name] = 1 if name == "seq" else self.sealed
         for name in ("fromVersion", "toVersion"):
             if name in case.query:
                 case.query[name] = "1" if name == "fromVersion" else "2"
@@ -209,16 +312,17 @@ class World:
                 case.headers[name] = uuid4().hex
 
     def _aim_body(self, body: dict[str, Any], case: Case[Any]) -> None:
-        if case.method == "PUT":
-            for name in (NAMESPACE_FIXED if "namespace_id" in case.path_parameters else FIXED) & body.keys():
-                del body[name]
-        elif "slug" in body and "name" in body:
-            body["slug"] = self._free(body["slug"])
-        elif "name" in body and "template" in body:
-            body["name"] = self._free(body["name"])
+        unique = UNIQUE.get(case.operation.definition.raw["operationId"])
+        if unique in body:
+            body[unique] = self._free(body[unique])
+        if unique and body.get("namespace"):
+            body["namespace"] = "default"
+        if unique and "template" in body:
             body["type"] = "chat" if isinstance(body["template"], list) else "text"
-            if body.get("namespace"):
-                body["namespace"] = "default"
+        if body.get("tier"):
+            body["tier"] = self.tier.name
+        if body.get("base_version_id"):
+            body["base_version_id"] = str(self._prompt_for(case).versions.get(number=1).pk)
         if {"content", "template"} <= body.keys():
             body["template"] = body["content"]
         if "versionId" in body:
@@ -227,14 +331,20 @@ class World:
             body["expiresAt"] = "2999-01-01T00:00:00Z"
 
 
+def _state_of(prompt: Prompt) -> tuple[Any, ...]:
+    """What changes with every call that changes a prompt, its versions or its tags."""
+    row = Prompt.objects.values_list("last_sequence", "last_number", "revision").get(pk=prompt.pk)
+    return (*row, prompt.versions.count(), prompt.tag_moves.count(), prompt.approvals.count())
+
+
 def _aim_promotion(body: dict[str, Any], prompt: Prompt) -> None:
     """Name the versions that the prompt really has."""
-    newest, *_, oldest = prompt.versions.order_by("-number")
+    newest, *_, oldest = prompt.versions.sealed().order_by("-number")
     if "expected_version_id" in body:
         body["expected_version_id"] = str(newest.pk)
     if body.get("digest"):
         body["digest"] = newest.digest
-    if body.get("versionId") and prompt.versions.count() == 3:
+    if body.get("versionId") and prompt.versions.sealed().count() > 2:
         body["versionId"] = str(oldest.pk)
     if "reason" in body and len(body["reason"] or "") < 10:
         body["reason"] = "a reason of ten characters"
@@ -246,6 +356,24 @@ def may_reach(role: Role, case: Case[Any]) -> bool:
     """Whether the role holds a scope that the operation names, or it names none."""
     needed = set(case.operation.definition.raw.get("x-required-scope", []))
     return not needed or bool(role.scopes & needed)
+
+
+def _wrong_field(case: Case[Any]) -> str | None:
+    """The field of a body at which a boundary of the document was crossed; empty where it is none alone.
+
+    None for every other request: what of it is wrong is not known.
+    """
+    assert case.meta is not None
+    data = case.meta.phase.data
+    if not isinstance(data, CoveragePhaseData) or data.parameter_location != ParameterLocation.BODY:
+        return None
+    steps = (data.location or "").split("/")
+    return steps[2] if steps[1:2] == ["properties"] else ""
+
+
+def is_right(case: Case[Any]) -> bool:
+    """Whether all of it was drawn from the document."""
+    return all(_is_valid(case, where) for where in ParameterLocation)
 
 
 def is_aimed_nowhere(case: Case[Any]) -> bool:

@@ -14,9 +14,11 @@ from django.test import Client as DjangoClient
 from django.urls import URLPattern, URLResolver, get_resolver
 from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[import-untyped]  # it has no types
 
+from audit import sealing
 from audit.events import EVENTS
 from deployments.actions import promotion
-from prompts.actions import namespaces
+from prompts.actions import drafts, namespaces, tiers
+from prompts.content import content_of
 from prompts.models import Namespace, PolicyChange, Prompt
 from pvc import errors
 from pvc.schema import document as schema_document
@@ -206,11 +208,12 @@ def test_the_storys_requests_get_the_storys_answers(admin: Actor, namespace: Nam
     assert {**rendering, "versionId": ""} == {**story.EXAMPLES["Rendering"][0][1], "versionId": ""}
 
 
-def test_what_a_put_may_send_back_is_all_that_a_prompt_has() -> None:
+def test_what_a_put_may_send_back_is_all_that_its_object_has() -> None:
     schemas = DOCUMENT["components"]["schemas"]
-    assert schemas["PromptChanges"]["properties"].keys() == schemas["Prompt"]["properties"].keys()
-    namespace = schemas["LifecycleNamespace"]["properties"]
-    assert schemas["LifecycleNamespaceChanges"]["properties"].keys() == namespace.keys()
+    whole = {"Prompt": "Prompt", "LifecycleDraft": "LifecycleVersion"}
+    whole |= {name: name for name in ("LifecycleNamespace", "LifecycleTemplate", "LifecycleTier")}
+    for changed, shown in whole.items():
+        assert schemas[f"{changed}Changes"]["properties"].keys() == schemas[shown]["properties"].keys()
 
 
 def test_lists_are_objects_with_data() -> None:
@@ -309,12 +312,22 @@ def ground(acme: Tenant, admin: Actor, namespace: Namespace) -> dict[str, Any]:
     texts = [pending.versions.get(), *(factories.make_version(pending, f"Text {n}", by=author) for n in (2, 3))]
     for tag, each in (("production", texts[0]), ("production", texts[1]), ("staging", texts[2])):
         promotion.set_tag(pending, tag, version=each, by=author)
+    drafted = factories.make_prompt(namespace, by=admin, slug="drafted")
+    draft = drafts.create_draft(drafted, content_of("text", "New"), by=admin)
+    tier = tiers.create_tier(namespace, name="short", max_tokens=100, enforcement="warn", by=admin)
+    change = policy_change(acme, admin)
+    checkpoint = sealing.seal(acme.pk)
+    assert checkpoint is not None
     return {
+        "sealed": checkpoint.size,
+        "template_id": str(prompt.pk),
+        "drafted_id": str(drafted.pk),
+        "draft_id": str(draft.pk),
+        "tier_id": str(tier.pk),
         "pending_id": str(texts[2].pk),
-        "version_id": str(version.pk),
         "first_id": str(prompt.versions.get(number=1).pk),
         "key_id": str(factories.make_key(admin.author).row.pk),
-        "change_id": str(policy_change(acme, admin).pk),
+        "change_id": str(change.pk),
     }
 
 
@@ -335,6 +348,13 @@ BODIES: dict[str, Any] = {
     "create-namespaces": lambda _: {"slug": "new", "name": "New"},
     "update-namespace": lambda _: {"required_approvals": 2},
     "override-pre-prod": lambda ground: {"expected_version_id": ground["pending_id"], "reason": "better"},
+    "merge-pre-prod": lambda ground: {"expected_version_id": ground["pending_id"]},
+    "create-templates": lambda _: {"namespace": "default", "slug": "new-template", "name": "New"},
+    "update-template": lambda _: {"description": "new"},
+    "create-template-versions": lambda _: {"body": "new"},
+    "save-draft": lambda _: {"body": "newer"},
+    "create-tiers": lambda _: {"name": "long", "max_tokens": 1000, "enforcement": "block"},
+    "update-tier": lambda _: {"max_tokens": 200},
     "reject": lambda _: {"reason": "It promises a refund."},
     "override-promotion": lambda ground: {"versionId": ground["pending_id"]},
     "render": lambda _: {"variables": {"issue": "late"}},
@@ -343,22 +363,33 @@ BODIES: dict[str, Any] = {
 }
 
 
+def path_parts(ground: dict[str, Any]) -> dict[str, str]:
+    """What the parameters of paths stand for."""
+    return {
+        "ref": "support-reply",
+        "qualified_name": "default:support-reply",
+        "version": "2",
+        "version_id": ground["pending_id"],
+        "name": "staging",
+        "namespace_id": "agents",
+        **{name: ground[name] for name in ("key_id", "change_id", "template_id", "tier_id")},
+    }
+
+
 def call(api: Client, name: str, ground: dict[str, Any], **headers: str) -> HttpResponse:
     """The operation, done right, with these headers."""
     path, method, _ = OPERATIONS[name]
     refs = {"unarchive-prompt": "archived", **dict.fromkeys(("promote", "override-promotion", "rollback"), "pending")}
-    ref = refs.get(name, "support-reply")
-    path = path.format(
-        ref=ref,
-        qualified_name="default:support-reply",
-        version="2",
-        version_id=ground["pending_id"],
-        name="staging",
-        key_id=ground["key_id"],
-        namespace_id="agents",
-        change_id=ground["change_id"],
-    )
+    parts_ = path_parts(ground) | {"ref": refs.get(name, "support-reply")}
+    if name in ("save-draft", "discard-draft"):
+        parts_["version_id"] = ground["draft_id"]
+    if name == "my-draft":
+        parts_["template_id"] = ground["drafted_id"]
+    if "tier" in name:
+        parts_["namespace_id"] = "default"
+    path = path.format_map(parts_)
     path += "?fromVersion=1&toVersion=2" if takes(name, "fromVersion") else ""
+    path += {"inclusion-proof": "?seq=1", "consistency-proof": f"?from={ground['sealed']}"}.get(name, "")
     body = BODIES[name](ground) if name in BODIES else None
     return api(method, path.removeprefix("/api/v1"), body, **headers)
 
@@ -421,7 +452,7 @@ def test_if_match_is_described_where_it_is_honoured(ground: dict[str, Any], as_a
     honoured = {name for name in KEYED if call(as_admin, name, ground, If_Match='"9999"').status_code == 412}
     assert honoured == {name for name in KEYED if takes(name, "If-Match")}
     assert honoured == {name for name in KEYED if "412" in answers_of(name)}
-    assert len(honoured) == 6
+    assert len(honoured) == 10
 
 
 def test_an_idempotency_key_is_described_where_it_is_honoured(ground: dict[str, Any], as_admin: Client) -> None:
@@ -451,16 +482,7 @@ def test_the_tenant_and_the_user_are_confirmed_where_it_is_described(ground: dic
 def test_methods_not_described_answer_405(ground: dict[str, Any], as_admin: Client) -> None:
     for path, methods in DOCUMENT["paths"].items():
         if path.startswith("/api/v1/") and not path.startswith("/api/v1/docs"):
-            where = path.format(
-                ref="support-reply",
-                qualified_name="default:support-reply",
-                version="2",
-                version_id=ground["version_id"],
-                name="staging",
-                key_id=ground["key_id"],
-                namespace_id="agents",
-                change_id=ground["change_id"],
-            )
+            where = path.format_map(path_parts(ground))
             for method in {"get", "post", "put", "delete", "patch"} - methods.keys():
                 answer = as_admin(method.upper(), where.removeprefix("/api/v1"))
                 assert answer.status_code == 405, (method, path)
@@ -481,8 +503,8 @@ def test_it_introduces_itself() -> None:
 def test_its_shared_parts_are_references() -> None:
     """A header or parameter that many routes share is described in one place."""
     for name, (_, _, operation) in OPERATIONS.items():
-        shared = {each["name"] for each in parts.PARAMETERS.values()}
-        inline = {each["name"] for each in operation.get("parameters", []) if "$ref" not in each}
+        shared = {(each["in"], each["name"]) for each in parts.PARAMETERS.values()}
+        inline = {(each["in"], each["name"]) for each in operation.get("parameters", []) if "$ref" not in each}
         assert not inline & shared, name
         for answer in answers_of(name).values():
             assert all("$ref" in each for each in answer["headers"].values()), name

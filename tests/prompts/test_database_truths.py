@@ -12,12 +12,14 @@ import psycopg
 import pytest
 from django.conf import settings
 from django.db import DatabaseError, connection, connections, transaction
+from django.utils import timezone
 
 from deployments.actions import promotion
-from prompts.actions import namespaces
+from prompts.actions import namespaces, tiers
 from prompts.content import content_of
-from prompts.models import Namespace, Prompt, PromptVersion
+from prompts.models import BudgetTier, Namespace, PolicyChange, Prompt, PromptVersion
 from pvc import errors
+from tenants.models import Actor
 from tests import factories
 
 Row = tuple[str, str]
@@ -27,7 +29,7 @@ NO_RIGHT = "42501"
 # ----------------------------------------------------------------------------- the rows
 @functools.cache
 def _ids() -> dict[str, Any]:
-    """Two tenants; in the first two prompts, their versions, a draft, a tag and its move."""
+    """Two tenants; in the first two prompts, their versions, a draft, a tag and its move, and budget tiers."""
     acme, other = factories.make_tenant(), factories.make_tenant()
     by, eve = factories.make_actor(acme), factories.make_actor(other)
     bob = factories.make_user(acme)
@@ -79,7 +81,28 @@ def _ids() -> dict[str, Any]:
         "two_digest": two.head.digest,
         "foreign_head": foreign.head.pk,
         "foreign_digest": foreign.head.digest,
+        **_tiers(default, agents, two, by=by),
     }
+
+
+def _tiers(default: Namespace, agents: Namespace, two: Prompt, *, by: Actor) -> dict[str, Any]:
+    """Budget tiers: of a prompt where nothing is asked for; and where a second person is, one untouched, one that may
+    be raised to 100 tokens, one that was, one that may be deleted."""
+    used = tiers.create_tier(default, name="used", max_tokens=50, enforcement="block", by=by)
+    Prompt.objects.filter(pk=two.pk).update(tier=used)
+    made = {
+        name: tiers.create_tier(agents, name=name, max_tokens=50, enforcement="block", by=by)
+        for name in ("guarded", "agreed", "spent", "doomed")
+    }
+    one, other = factories.make_user(by.tenant), factories.make_user(by.tenant)
+    for name, changes in (("agreed", {"max_tokens": 100}), ("spent", {"max_tokens": 100}), ("doomed", None)):
+        asked = PolicyChange(tenant=by.tenant, namespace=agents, changes={"tiers": {str(made[name].pk): changes}})
+        asked.requested_by, asked.decided_by, asked.approved = one, other, True
+        asked.decided_at = timezone.now()
+        asked.save(force_insert=True)
+    BudgetTier.objects.filter(pk=made["spent"].pk).update(max_tokens=100, updated_at=timezone.now())
+    BudgetTier.objects.filter(pk=made["spent"].pk).update(max_tokens=50)
+    return {"used_tier": used.pk, **{f"{name}_tier": tier.pk for name, tier in made.items()}}
 
 
 @pytest.fixture
@@ -130,6 +153,7 @@ OTHERWISE = {
     "author_id": "%(bob)s",
     "base_id": "%(second)s",
     "change_note": "'Another note'",
+    "validation": """'{"valid": true}'""",
     "metadata": """'{"author": "Mallory"}'""",
     "revision": "revision + 1",
     "sealed_at": "NULL",
@@ -200,6 +224,26 @@ def new_policy(**values: str) -> str:
         "created_at": "now()",
     }
     return insert("prompts_namespacepolicy", **{**present, **values})
+
+
+def new_tier(**values: str) -> str:
+    present = {
+        "id": "gen_random_uuid()",
+        "tenant_id": "%(tenant)s",
+        "namespace_id": "%(namespace)s",
+        "name": "'new'",
+        "max_tokens": "500",
+        "enforcement": "'warn'",
+        "created_at": "now()",
+        "updated_at": "now()",
+    }
+    return insert("prompts_budgettier", **{**present, **values})
+
+
+def weaker(tier: str, **columns: str) -> str:
+    """A tier of `agents` changed as a decision of two people changes it: its time is later than theirs."""
+    changes = ", ".join(f"{column} = {value}" for column, value in {"updated_at": "now()", **columns}.items())
+    return f"UPDATE prompts_budgettier SET {changes} WHERE id = %({tier}_tier)s"  # noqa: S608 — from the tables below
 
 
 def new_tag(**values: str) -> str:
@@ -376,6 +420,66 @@ FORBIDDEN: dict[str, Row] = {
         "UPDATE prompts_prompt SET head_id = %(foreign_head)s WHERE id = %(prompt)s",
         "prompt_head_is_its_version",
     ),
+    "a prompt has a tier of another namespace": (
+        "UPDATE prompts_prompt SET tier_id = %(agreed_tier)s WHERE id = %(prompt)s",
+        "prompt_tier_of_its_namespace",
+    ),
+    "a new prompt has a tier of another namespace": (
+        new_prompt(tier_id="%(agreed_tier)s"),
+        "prompt_tier_of_its_namespace",
+    ),
+    "a prompt of another tenant has the tier": (
+        "UPDATE prompts_prompt SET tier_id = %(used_tier)s WHERE id = %(foreign)s",
+        "prompt_tier_of_its_namespace",
+    ),
+    "a prompt has a tier that is none": (
+        "UPDATE prompts_prompt SET tier_id = gen_random_uuid() WHERE id = %(prompt)s",
+        "prompt_tier_of_its_namespace",
+    ),
+    "a tier that a prompt has is deleted": (
+        "DELETE FROM prompts_budgettier WHERE id = %(used_tier)s",
+        "prompt_tier_of_its_namespace",
+    ),
+    "a tier's name is taken twice": (new_tier(name="'used'"), "one_tier_per_name"),
+    "a tier takes another's name": (weaker("agreed", name="'guarded'"), "one_tier_per_name"),
+    "a tier allows no tokens": (new_tier(max_tokens="0"), "tiers_allow_some_tokens"),
+    "a tier allows more tokens than there are": (new_tier(max_tokens="10000001"), "tiers_allow_some_tokens"),
+    "a tier comes to allow no tokens": (weaker("guarded", max_tokens="-1"), "tiers_allow_some_tokens"),
+    "a tier neither warns nor blocks": (new_tier(enforcement="'off'"), "tiers_warn_or_block"),
+    "a tier stands in another tenant": (new_tier(tenant_id="%(other_tenant)s"), "tier_in_tenant"),
+    "a tier stands in another tenant's namespace": (new_tier(namespace_id="%(other_namespace)s"), "tier_in_tenant"),
+    **{
+        f"a tier's {column} changes": (weaker("used", **{column: value}), "tier_identity_is_fixed")
+        for column, value in {
+            "id": "gen_random_uuid()",
+            "tenant_id": "%(other_tenant)s",
+            "namespace_id": "%(agents)s",
+            "created_at": "now()",
+        }.items()
+    },
+    "a guarded tier goes to where nothing is asked for": (
+        weaker("guarded", namespace_id="%(namespace)s"),
+        "tier_identity_is_fixed",
+    ),
+    **{
+        f"one person alone: {what}": (statement, "weaker_tiers_have_four_eyes")
+        for what, statement in {
+            "a tier allows more": weaker("guarded", max_tokens="51"),
+            "a tier allows more under another name": weaker("guarded", max_tokens="51", name="'other'"),
+            "a tier warns, and allows less": weaker("guarded", enforcement="'warn'", max_tokens="1"),
+            "a tier is older than it was": weaker("guarded", updated_at="now() - interval '1 day'"),
+            "a tier is deleted": "DELETE FROM prompts_budgettier WHERE id = %(guarded_tier)s",
+            "all tiers are deleted": "DELETE FROM prompts_budgettier WHERE namespace_id = %(agents)s",
+            "more than was agreed on": weaker("agreed", max_tokens="101"),
+            "something else than was agreed on": weaker("agreed", enforcement="'warn'"),
+            "something else beside what was agreed on": weaker("agreed", enforcement="'warn'", max_tokens="100"),
+            "another tier than was agreed on": weaker("guarded", max_tokens="100"),
+            "deleted, where more tokens were agreed on": "DELETE FROM prompts_budgettier WHERE id = %(agreed_tier)s",
+            "what was agreed on, without its time": weaker("agreed", max_tokens="100", updated_at="updated_at"),
+            "what was agreed on, a second time": weaker("spent", max_tokens="100"),
+            "changed, where its deletion was agreed on": weaker("doomed", max_tokens="51"),
+        }.items()
+    },
     "a slug is taken twice in a namespace": (new_prompt(slug="'one'"), "one_prompt_per_slug"),
     "a slug has capitals": (new_prompt(slug="'One'"), "prompt_slug_is_plain"),
     "a slug has a second line": (new_prompt(slug="E'one\\n'"), "prompt_slug_is_plain"),
@@ -515,6 +619,7 @@ KEPT: dict[str, Row] = {
     "versions are truncated": ("TRUNCATE prompts_promptversion CASCADE", ""),
     "prompts are truncated with all that hangs on them": ("TRUNCATE prompts_prompt CASCADE", ""),
     "contributors are truncated": ("TRUNCATE prompts_contributor", ""),
+    "tiers are truncated": ("TRUNCATE prompts_budgettier CASCADE", ""),
 }
 
 
@@ -538,7 +643,26 @@ def test_the_serving_role_has_no_right_and_the_owner_no_way_to(
 @pytest.mark.parametrize(
     "statement",
     [
+        weaker("agreed", max_tokens="100"),
+        weaker("guarded", max_tokens="49"),
+        "DELETE FROM prompts_budgettier WHERE id = %(doomed_tier)s",
+        weaker("used", max_tokens="51", enforcement="'warn'"),
+    ],
+    ids=["as agreed on", "stricter", "deleted as agreed on", "where nothing is asked for"],
+)
+def test_a_tier_may_be_changed(ids: dict[str, Any], statement: str) -> None:
+    """What is refused above is refused for what it is."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, ids)
+        assert cursor.rowcount == 1
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
         "ALTER TABLE prompts_promptversion DISABLE TRIGGER ALL",
+        "ALTER TABLE prompts_budgettier DISABLE TRIGGER weaker_tiers_have_four_eyes",
         "ALTER TABLE audit_auditentry DISABLE TRIGGER audit_entries_are_append_only",
         "DROP TRIGGER sealed_versions_never_change ON prompts_promptversion",
         "ALTER TABLE prompts_tag DROP CONSTRAINT tag_on_a_version_of_its_prompt",

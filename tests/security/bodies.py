@@ -188,6 +188,7 @@ def valid_body(route: Route, ground: Ground) -> Fields:
         ("POST", "render"): {"variables": {"name": "you"}, "strict": False},
         ("POST", "render-version"): {"variables": {"name": "you"}, "strict": False},
         ("POST", "render-by-name"): {"variables": {"name": "you"}, "strict": False, "user_id": "customer-4711"},
+        ("POST", "verify-audit-log"): {"checkpoints": [], "receipts": [{"seq": 1, "hash": "0" * 64}]},
         ("POST", "tag"): {"versionId": str(ground.first.pk), "reason": "tests"},
         ("DELETE", "tag"): {},
         ("POST", "promote-pre-prod"): {"target_users": ["customer-4711"]},

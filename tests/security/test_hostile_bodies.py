@@ -85,7 +85,7 @@ def is_taken(route: Route, hostile: Hostile) -> bool:
 
 
 #: What a read has to be asked with.
-QUERIES = {"diff": "?fromVersion=1&toVersion=2"}
+QUERIES = {"diff": "?fromVersion=1&toVersion=2", "inclusion-proof": "?seq=1", "consistency-proof": "?from=1"}
 
 
 def read_faults(client: Client, ground: Ground) -> Iterator[str]:

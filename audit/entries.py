@@ -1,0 +1,274 @@
+"""Entries checked one by one: their columns, their hashes, their macs, and that each follows the one before."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, Self
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from audit import chain, keys
+from pvc.crypto import ExactDecoder, canonical_json
+
+#: How many rows are read at once.
+AT_ONCE: Final = 10_000
+#: What a redacted entry's columns say: actor, via, verb and target. Its time is the beginning of 1970.
+REDACTED: Final = ("", "system", "entry.redacted", "")
+_FIELDS: Final = ("seq", "at", "actor", "via", "verb", "target", "prompt_id", "data")
+_NAMES: Final = frozenset({"v", "tenant", *_FIELDS})
+
+
+class Fault(NamedTuple):
+    """What is wrong, at which entry."""
+
+    seq: int
+    reason: str
+    message: str
+
+
+@dataclass
+class Part:
+    """What was found in a stretch of the log, and what it hands on to the next."""
+
+    faults: list[Fault] = field(default_factory=list)
+    missing: list[int] = field(default_factory=list)
+    #: The leaves of 32 bytes each, one after the other.
+    hashes: bytearray = field(default_factory=bytearray)
+    first: int = 0
+    last: int = 0
+    last_hash: bytes | None = None
+    macs_unchecked: int = 0
+    #: The numbers of entries whose content was taken out, and those of which an entry tells so.
+    redacted: set[int] = field(default_factory=set)
+    redactions: set[int] = field(default_factory=set)
+
+    def leaves(self, start: int, end: int) -> list[bytes]:
+        """The leaves from one to before another, counted from the first of this part."""
+        data = bytes(self.hashes[start * 32 : end * 32])
+        return [data[each : each + 32] for each in range(0, len(data), 32)]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Parts that follow each other, as one."""
+        whole = cls(first=parts[0].first)
+        for part in parts:
+            whole.faults += part.faults
+            whole.missing += part.missing
+            whole.hashes += part.hashes
+            whole.macs_unchecked += part.macs_unchecked
+            whole.redacted |= part.redacted
+            whole.redactions |= part.redactions
+            if part.last:
+                whole.last, whole.last_hash = part.last, part.last_hash
+        return whole
+
+
+class Row(NamedTuple):
+    """An entry as it is stored; `at` in microseconds since 1970, `data` as JSON text."""
+
+    seq: int
+    at: int
+    actor: str
+    via: str
+    verb: str
+    target: str
+    prompt_id: UUID | None
+    data: str
+    canonical: bytes
+    prev_hash: bytes
+    entry_hash: bytes
+    key_id: str
+    mac: bytes
+    second_key_id: str
+    second_mac: bytes | None
+    leaf: bytes | None
+
+
+def check_entries(tenant_id: UUID, first: int, last: int, before: bytes | None) -> Part:
+    """Check the entries from one number to another. `before` is the hash that the first follows.
+
+    Where it is not known, it is that of the entry before, or 32 zero bytes at the beginning.
+    """
+    part = Part(first=first)
+    found, key_id = _entry_before(tenant_id, first)
+    checker = _Checker(tenant_id, part, key_id)
+    checker.follow(before if before is not None else found)
+    expected = first
+    for row in _rows(tenant_id, first, last):
+        if row.seq > expected:
+            part.missing += range(expected, min(row.seq, expected + 1_000))
+            checker.follow(None)
+        checker.check(row)
+        expected = row.seq + 1
+    return part
+
+
+class _Checker:
+    """What is known of the entry before, while one after the other is read."""
+
+    def __init__(self, tenant_id: UUID, part: Part, key_id: str | None) -> None:
+        self._tenant_id = tenant_id
+        self._tenant = str(tenant_id)
+        self._part = part
+        self._ring = keys.ring()
+        self._keys: dict[str, bytes | None] = {}
+        self._key_id = key_id
+        #: The hash that the next entry has to follow: as computed, and as stored.
+        self._computed: bytes | None = None
+        self._stored: bytes | None = None
+        self._seq = 0
+
+    def follow(self, before: bytes | None) -> None:
+        """The next entry follows this hash; None: nobody knows."""
+        self._computed = self._stored = before
+
+    def check(self, row: Row) -> None:
+        part = self._part
+        leaf = row.leaf if row.leaf is not None else hashlib.sha256(b"\x00" + row.canonical).digest()
+        computed = hashlib.sha256(b"\x02" + row.prev_hash + leaf).digest()
+        is_hashed, is_signed = computed == row.entry_hash, self._check_mac(row)
+        if not is_hashed:
+            self._fault(row, "content", "It does not say what it said when it was written.")
+        if row.leaf is not None:
+            self._check_redacted(row)
+        else:
+            self._check_content(row)
+        if self._computed is not None and row.prev_hash not in (self._computed, self._stored):
+            # An entry that is signed and whole has the hash before it right: then it is the one before that is not.
+            is_whole = is_hashed and is_signed
+            seq = self._seq if is_whole and self._seq else row.seq
+            part.faults.append(Fault(seq, "chain", "The entries before and after it do not belong together."))
+        self._computed, self._stored, self._seq = computed, row.entry_hash, row.seq
+        part.hashes += leaf
+        part.last, part.last_hash = row.seq, row.entry_hash
+
+    def _check_mac(self, row: Row) -> bool:
+        key = self._key(row.key_id)
+        if key is None:
+            self._part.macs_unchecked += 1
+            return True
+        message = b"pvc-audit-1" + self._tenant_id.bytes + row.seq.to_bytes(8, signed=row.seq < 0) + row.entry_hash
+        if hmac.digest(key, message, "sha256") != row.mac:
+            self._fault(row, "signature", "Its signature is not ours.")
+            return False
+        if row.key_id != self._key_id:
+            self._check_change(row)
+        return True
+
+    def _check_change(self, row: Row) -> None:
+        """Another key signs from here on: the first such entry says so, and the key before vouches for it."""
+        before, self._key_id = self._key_id, row.key_id
+        if before is None:
+            return
+        key = self._key(before)
+        vouched = key is None or row.second_mac == chain.entry_mac(
+            key, tenant=self._tenant_id, seq=row.seq, entry_hash=row.entry_hash
+        )
+        is_newer = self._ring.rank(row.key_id) < self._ring.rank(before)
+        if row.verb != "audit.key_changed" or not is_newer or not vouched:
+            self._fault(row, "key", "It is signed with another key than the entry before, which nobody vouches for.")
+
+    def _key(self, key_id: str) -> bytes | None:
+        if key_id not in self._keys:
+            self._keys[key_id] = self._ring.mac_key(key_id, self._tenant_id)
+        return self._keys[key_id]
+
+    def _check_redacted(self, row: Row) -> None:
+        self._part.redacted.add(row.seq)
+        said = (row.canonical, row.at, row.actor, row.via, row.verb, row.target, row.prompt_id, row.data)
+        if said != (b"", 0, *REDACTED, None, "{}"):
+            self._fault(row, "redaction", "It was redacted, and says something all the same.")
+
+    def _check_content(self, row: Row) -> None:
+        try:
+            said = orjson.loads(row.canonical)
+        except orjson.JSONDecodeError:
+            said = None
+        if not isinstance(said, dict) or said.keys() != _NAMES or said["v"] != chain.VERSION:
+            self._fault(row, "content", "What was signed is no entry.")
+            return
+        if said["tenant"] != self._tenant:
+            self._fault(row, "tenant", "It is an entry of another tenant's log.")
+        if said["seq"] != row.seq:
+            self._fault(row, "order", f"It was written as number {said['seq']}.")
+        for name in _differing(row, said):
+            self._fault(row, "column", f"Its column {name} does not say what was signed.")
+        if row.verb == "audit.redacted":
+            self._part.redactions |= _numbers(said["data"])
+
+    def _fault(self, row: Row, reason: str, message: str) -> None:
+        self._part.faults.append(Fault(row.seq, reason, message))
+
+
+def _differing(row: Row, said: dict[str, Any]) -> Iterator[str]:
+    """The names of the columns that do not say what was signed."""
+    if said["at"] != row.at:
+        yield "at"
+    if said["actor"] != row.actor:
+        yield "actor"
+    if said["via"] != row.via:
+        yield "via"
+    if said["verb"] != row.verb:
+        yield "verb"
+    if said["target"] != row.target:
+        yield "target"
+    if said["prompt_id"] != (str(row.prompt_id) if row.prompt_id else None):
+        yield "prompt_id"
+    if not _is_same_data(row.data, said["data"]):
+        yield "data"
+
+
+def _is_same_data(stored: str, said: Any) -> bool:
+    """Whether a jsonb column holds what was signed: to the letter, where true is not 1."""
+    try:
+        if orjson.dumps(orjson.loads(stored), option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+            said, option=orjson.OPT_SORT_KEYS
+        ):
+            return True
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass
+    # 1.0 is signed as 1, and jsonb writes 1e300 out in digits: then the canonical forms decide.
+    return canonical_json(json.loads(stored, cls=ExactDecoder)) == canonical_json(said)
+
+
+def _numbers(data: Any) -> set[int]:
+    seqs = data.get("seqs") if isinstance(data, dict) else None
+    return {each for each in seqs if isinstance(each, int)} if isinstance(seqs, list) else set()
+
+
+def _entry_before(tenant_id: UUID, seq: int) -> tuple[bytes | None, str | None]:
+    """The hash of the entry before this one, and the id of the key that signed it."""
+    if seq == 1:
+        return chain.GENESIS, None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT entry_hash, key_id FROM audit_auditentry WHERE tenant_id = %s AND seq = %s", [tenant_id, seq - 1]
+        )
+        found = cursor.fetchone()
+        return (bytes(found[0]), str(found[1])) if found else (None, None)
+
+
+def _rows(tenant_id: UUID, first: int, last: int) -> Iterator[Row]:
+    """The entries from one number to another, in their order, a few thousand at a time."""
+    position = first - 1
+    while position < last:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT seq, (extract(epoch from date_trunc('second', at))::bigint * 1000000
+                             + extract(microseconds from at)::bigint %% 1000000),
+                       actor, via, verb, target, prompt_id, data::text, canonical, prev_hash, entry_hash, key_id, mac,
+                       second_key_id, second_mac, leaf
+                FROM audit_auditentry WHERE tenant_id = %s AND seq > %s AND seq <= %s ORDER BY seq LIMIT %s
+                """,
+                [tenant_id, position, last, AT_ONCE],
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            return
+        yield from map(Row._make, rows)
+        position = rows[-1][0]
