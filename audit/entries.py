@@ -147,6 +147,11 @@ class _Checker:
         part.last, part.last_hash = row.seq, row.entry_hash
 
     def _check_mac(self, row: Row) -> bool:
+        if row.key_id != self._key_id and self._key_id is not None:
+            self._check_change(row, self._key_id)
+        elif row.second_key_id or row.second_mac is not None:
+            self._fault(row, "signature", "It carries a second signature, and no key changed.")
+        self._key_id = row.key_id
         key = self._key(row.key_id)
         if key is None:
             self._part.macs_unchecked += 1
@@ -155,21 +160,21 @@ class _Checker:
         if hmac.digest(key, message, "sha256") != row.mac:
             self._fault(row, "signature", "Its signature is not ours.")
             return False
-        if row.key_id != self._key_id:
-            self._check_change(row)
         return True
 
-    def _check_change(self, row: Row) -> None:
-        """Another key signs from here on: the first such entry says so, and the key before vouches for it."""
-        before, self._key_id = self._key_id, row.key_id
-        if before is None:
+    def _check_change(self, row: Row, before: str) -> None:
+        """Another key signs from here on: this entry says so, and the key before vouches for it."""
+        key, is_told = self._key(before), row.verb == "audit.key_changed" and row.second_key_id == before
+        if key is None and not is_told and self._seq:
+            message = "It is said to be signed with a key that nobody knows."
+            self._part.faults.append(Fault(self._seq, "key", message))
             return
-        key = self._key(before)
-        vouched = key is None or row.second_mac == chain.entry_mac(
+        is_vouched = key is None or row.second_mac == chain.entry_mac(
             key, tenant=self._tenant_id, seq=row.seq, entry_hash=row.entry_hash
         )
-        is_newer = self._ring.rank(row.key_id) < self._ring.rank(before)
-        if row.verb != "audit.key_changed" or not is_newer or not vouched:
+        ranks = self._ring.rank(row.key_id), self._ring.rank(before)
+        is_newer = ranks[0] < ranks[1] or (key is None and self._key(row.key_id) is None)
+        if not (is_told and is_vouched and is_newer):
             self._fault(row, "key", "It is signed with another key than the entry before, which nobody vouches for.")
 
     def _key(self, key_id: str) -> bytes | None:

@@ -71,7 +71,7 @@ def _line(
     second_key_id: str,
     second_mac: bytes | None,
 ) -> dict[str, Any]:
-    said = {"canonical": canonical.decode()} if leaf is None else {"leaf": leaf.hex()}
+    said = {"canonical": canonical.decode(errors="replace")} if leaf is None else {"leaf": leaf.hex()}
     line = {
         "seq": seq,
         **said,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from prompts import injection, merge, template, tokens
-from prompts.content import Content, Messages
+from prompts.content import Content, Messages, defaults_of
 from prompts.injection.findings import verdict
 from prompts.template import Analysis, InvalidTemplate, Problem
 
@@ -70,7 +70,7 @@ def validate(content: Content, *, expected: Iterable[str] = ()) -> Validation:
     known = {*content.variables, *expected}
     return Validation(
         analysis=analysis,
-        scan=_scanned(body),
+        scan=_scanned(content),
         conflicts=tuple(merge.unresolved("\n".join(_texts(body)))),
         tokens=tokens.estimate_of(body),
         unknown=tuple(name for name in analysis.variables if name not in known),
@@ -91,14 +91,17 @@ def _texts(body: str | Messages) -> list[str]:
     return [body] if isinstance(body, str) else [each["content"] for each in body if "content" in each]
 
 
-def _scanned(body: str | Messages) -> injection.Scan:
-    """A chat is scanned message by message: what one says is not split over two."""
-    if isinstance(body, str):
-        return injection.scan(body)
-    numbered = [(number, each["content"]) for number, each in enumerate(body, 1) if "content" in each]
-    scans = injection.scan_all([text for _, text in numbered])
+def _scanned(content: Content) -> injection.Scan:
+    """Each message of a chat by itself, as what one says is not split over two; and the defaults that stand in."""
+    body = content.parsed
+    named = [("", body)] if isinstance(body, str) else []
+    if not isinstance(body, str):
+        named += [(f"Message {number}: ", each["content"]) for number, each in enumerate(body, 1) if "content" in each]
+    defaults = defaults_of(content.variables)
+    named += [(f"The default of {name}: ", text) for name, text in defaults.items() if isinstance(text, str) and text]
+    scans = injection.scan_all([text for _, text in named])
     return verdict(
-        finding._replace(message=f"Message {number}: {finding.message}")
-        for (number, _), scan in zip(numbered, scans, strict=True)
+        finding._replace(message=f"{where}{finding.message}")
+        for (where, _), scan in zip(named, scans, strict=True)
         for finding in scan.findings
     )

@@ -43,8 +43,11 @@ GREATEST_INTEGER: Final = 2**53 - 1
 TOLD, FEW = 1000, 20
 
 HASH: Final = re.compile(r"[0-9a-f]{64}")
+KEY_ID: Final = re.compile(r"[0-9a-f]{8}")
 SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
+#: Lone surrogates, and what UTF-16 sorts otherwise than Python does.
+BEYOND: Final = re.compile("[\ud800-\U0010ffff]")
 #: An entry as the server writes it. Any other JSON of the same fields is read too, more slowly.
 LINE: Final = re.compile(
     r'\{"seq":([1-9][0-9]{0,14}),"canonical":(".*"),"prev_hash":"([0-9a-f]{64})","entry_hash":"([0-9a-f]{64})",'
@@ -110,7 +113,7 @@ def read_canonical(text: str) -> dict[str, Any]:
     """What an entry's text says; raises Fault unless it is the RFC 8785 form of that, to the letter."""
     try:
         said = _read_plain(text)
-        if text.isascii() and _write_plain(said) == text:
+        if _write_plain(said) == text and (text.isascii() or not BEYOND.search(text)):
             return checked_object(said)
     except (ValueError, RecursionError):
         pass  # there may be a fraction or a great number in it, which takes the long way
@@ -365,11 +368,12 @@ def record_of(fields: Any) -> Record:
         raise Fault("it has not the fields of an entry")
     hashes = [fields["prev_hash"], fields["entry_hash"], fields["mac"]]
     hashes += [fields[name] for name in ("leaf", "second_mac") if name in fields]
-    texts = [fields[name] for name in ("canonical", "key_id", "second_key_id") if name in fields]
+    key_ids = [fields[name] for name in ("key_id", "second_key_id") if name in fields]
     if not (
         is_count(fields["seq"])
         and all(is_hash(each) for each in hashes)
-        and all(isinstance(each, str) for each in texts)
+        and all(isinstance(each, str) and KEY_ID.fullmatch(each) for each in key_ids)
+        and isinstance(fields.get("canonical", ""), str)
         and fields.keys() & SECOND in (set(), SECOND)
     ):
         raise Fault("a field of it is no number, text or hash")

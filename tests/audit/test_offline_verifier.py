@@ -479,6 +479,12 @@ def line_ends_in_cr_lf(log: Log, seq: int) -> set[int]:
 
 
 @mutation
+def key_id_that_is_none(log: Log, seq: int) -> set[int]:
+    log.entry(seq)["key_id"] = "D232063A"
+    return {seq}
+
+
+@mutation
 def upper_case_hash(log: Log, seq: int) -> set[int]:
     log.entry(seq)["entry_hash"] = log.entry(seq)["entry_hash"].upper()
     return {seq}

@@ -60,6 +60,9 @@ COLUMNS = {
     "prev_hash": "set_bit(prev_hash, 3, 1 - get_bit(prev_hash, 3))",
     "entry_hash": "set_bit(entry_hash, 250, 1 - get_bit(entry_hash, 250))",
     "mac": "set_bit(mac, 100, 1 - get_bit(mac, 100))",
+    "key_id": "'0123abcd'",
+    "second_key_id": "'0123abcd'",
+    "second_mac": "sha256('x')",
     "leaf": "sha256('x')",
     "leaf, the right one": "sha256('\\x00'::bytea || canonical)",
 }

@@ -73,6 +73,12 @@ def test_in_a_chat_the_message_is_named() -> None:
     assert result["injection_scan"]["findings"][0]["message"].startswith("Message 2: ")
 
 
+def test_a_default_that_would_be_sent_is_scanned_too() -> None:
+    result = found("Hello {{ name }}", variables={"name": ATTACK, "other": 5})
+    assert result["injection_scan"]["findings"][0]["message"].startswith("The default of name: ")
+    assert result["valid"] is False
+
+
 def test_a_whole_message_in_conflict_is_a_conflict() -> None:
     messages, _ = merge.merge_messages([], [said("One.")], [{"role": "system", "content": "Two."}])
     assert any("conflict" in error for error in found(messages)["errors"])
