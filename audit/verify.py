@@ -112,17 +112,17 @@ def verify(
     """
     started = time.monotonic()
     report = Report()
+    # The head is read last: it is never behind what was read before, however many are writing.
     beyond = _beyond(tenant_id)
+    start = None if full else _last_verified(tenant_id)
+    report.checked_from = start.size if start else 0
+    statements = _statements(tenant_id, report, checkpoints, anchored)
     head = AuditHead.objects.filter(pk=tenant_id).first()
-    size = head.size if head else 0
-    report.total_entries = size
+    size = report.total_entries = head.size if head else 0
     report.faults += [Fault(seq, "beyond", "It stands behind the end of the log.") for seq in beyond if seq > size]
     report.faults += [Fault(seq, "beyond", "An entry's number is 1 or more.") for seq in _before(tenant_id)]
     if head and (why := head_fault(head)):
         report.faults.append(Fault(size, "head", f"The end of the log does not verify: {why}."))
-    start = None if full else _last_verified(tenant_id)
-    report.checked_from = start.size if start else 0
-    statements = _statements(tenant_id, report, checkpoints, anchored)
     part = read(tenant_id, report.checked_from + 1, size, bytes(start.head_hash) if start else None)
     _take(report, part, size)
     _compare_end(report, part, head)

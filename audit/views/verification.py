@@ -47,6 +47,8 @@ class KeptEvidence(Form):
     def validate_receipts(self, receipts: Any) -> Any:
         if receipts and len(receipts) > MOST_KEPT:
             raise serializers.ValidationError(f"Send {MOST_KEPT:,} receipts at most.")
+        if receipts and None in receipts:
+            raise serializers.ValidationError("A receipt is an object with seq and hash.")
         return receipts
 
 

@@ -60,7 +60,15 @@ def create_draft(
     add_contributors(draft, by)
     prompt.last_number = draft.number
     prompt.save(update_fields=["last_number"])
-    _record("draft.created", draft, by=by)
+    record(
+        "draft.created",
+        draft,
+        by=by,
+        prompt_id=prompt.pk,
+        versionId=str(draft.pk),
+        number=draft.number,
+        digest=draft.digest,
+    )
     return draft
 
 
@@ -95,7 +103,15 @@ def discard_draft(draft: PromptVersion, *, by: Actor, if_match: str | None = Non
     prompt = draft.prompt.locked()
     draft = _own_draft(prompt, draft, by=by)
     draft.require_revision(if_match)
-    _record("draft.discarded", draft, by=by)
+    record(
+        "draft.discarded",
+        draft,
+        by=by,
+        prompt_id=prompt.pk,
+        versionId=str(draft.pk),
+        number=draft.number,
+        digest=draft.digest,
+    )
     draft.delete()
 
 
@@ -126,7 +142,15 @@ def write_draft(prompt: Prompt, draft: PromptVersion, content: Content, *, by: A
     draft.revision += 1
     draft.save(update_fields=[*columns, "validation", "revision", "base", "change_note"])
     add_contributors(draft, by)
-    _record("draft.saved", draft, by=by)
+    record(
+        "draft.saved",
+        draft,
+        by=by,
+        prompt_id=prompt.pk,
+        versionId=str(draft.pk),
+        number=draft.number,
+        digest=draft.digest,
+    )
     return draft
 
 
@@ -158,15 +182,3 @@ def _found(prompt: Prompt, content: Content) -> dict[str, Any]:
     """What validation says of a draft; the budget is only a warning until it is sealed."""
     found = validation.validate(content, expected=prompt.variables_expected)
     return found.as_dict(over_budget=prompt.tier.exceeded_by(found.tokens) if prompt.tier else None)
-
-
-def _record(what: str, draft: PromptVersion, *, by: Actor) -> None:
-    record(
-        what,
-        draft,
-        by=by,
-        prompt_id=draft.prompt_id,
-        versionId=str(draft.pk),
-        number=draft.number,
-        digest=draft.digest,
-    )

@@ -79,12 +79,18 @@ def _is_laxer(tier: BudgetTier, changes: Mapping[str, Any]) -> bool:
 def _write(
     namespace: Namespace, tier: BudgetTier, changes: TierChanges, *, by: Actor, approved: PolicyChange | None = None
 ) -> None:
-    people: dict[str, Any] = {
-        "changedBy": approved.requested_by.username if approved else by.name,
-        "approvedBy": approved.decided_by.username if approved and approved.decided_by else None,
-    }
+    asked = approved.requested_by.username if approved else by.name
+    agreed = approved.decided_by.username if approved and approved.decided_by else None
     if changes is None:
-        record("tier.deleted", tier, by=by, namespace=namespace.slug, name=tier.name, **people)
+        record(
+            "tier.deleted",
+            tier,
+            by=by,
+            namespace=namespace.slug,
+            name=tier.name,
+            changedBy=asked,
+            approvedBy=agreed,
+        )
         tier.prompts.update(tier=None)
         tier.delete()
     elif changes:
@@ -92,6 +98,15 @@ def _write(
             setattr(tier, name, value)
         tier.updated_at = timezone.now()
         tier.save(update_fields=[*changes, "updated_at"])
-        record("tier.changed", tier, by=by, namespace=namespace.slug, name=tier.name, changes=dict(changes), **people)
+        record(
+            "tier.changed",
+            tier,
+            by=by,
+            namespace=namespace.slug,
+            name=tier.name,
+            changes=dict(changes),
+            changedBy=asked,
+            approvedBy=agreed,
+        )
     if changes != {}:
         touch_served(namespace.tenant_id)

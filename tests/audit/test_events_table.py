@@ -66,11 +66,15 @@ def recorded() -> dict[str, set[frozenset[str]]]:
     return found
 
 
+#: What no verb records: the log writes the one itself, and the other stands where content was taken out.
+OF_THE_LOG = {"audit.key_changed", "entry.redacted"}
+
+
 def test_the_table_holds_exactly_what_is_recorded() -> None:
-    assert set(recorded()) == set(EVENTS)
+    assert set(recorded()) == set(EVENTS) - OF_THE_LOG
 
 
-@pytest.mark.parametrize("verb", sorted(EVENTS))
+@pytest.mark.parametrize("verb", sorted(set(EVENTS) - OF_THE_LOG))
 def test_an_entry_is_recorded_with_the_fields_of_the_table(verb: str) -> None:
     assert recorded()[verb] == {EVENTS[verb].fields}
 

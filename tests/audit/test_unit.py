@@ -440,6 +440,8 @@ def test_numbers_come_back_from_the_database_as_they_were_hashed(namespace: Name
 ELSEWHERE = {
     "namespace.updated",
     *("policy.changed", "policy.change_requested", "policy.change_approved", "policy.change_rejected"),
+    *("draft.created", "draft.saved", "draft.discarded", "tier.created", "tier.changed", "tier.deleted"),
+    *("audit.key_changed", "audit.redacted", "entry.redacted"),
     *("promotion.requested", "promotion.overridden", "promotion.rolled_back", "version.approved", "version.rejected"),
 }
 

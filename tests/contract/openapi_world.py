@@ -1,7 +1,6 @@
 """A tenant whose objects the generated requests are pointed at, so that they reach what they are for."""
 
 import contextlib
-import itertools
 import json
 import re
 from collections import Counter
@@ -23,7 +22,7 @@ from prompts.actions.namespaces import create_namespace
 from prompts.actions.prompts import archive_prompt, unarchive_prompt
 from prompts.actions.tiers import create_tier
 from prompts.content import content_of, is_variable_name
-from prompts.models import BudgetTier, Namespace, PolicyChange, Prompt
+from prompts.models import BudgetTier, Namespace, PolicyChange, Prompt, PromptVersion
 from pvc.strict_json import InvalidJSON, strict_json
 from tenants import actions
 from tenants.models import Actor, User
@@ -45,8 +44,6 @@ FIXED = "Fixed; left out, or with the value it has."
 
 #: The field that nothing else of the kind may have, where something is made.
 UNIQUE = {"create-prompts": "name", "create-templates": "slug", "create-namespaces": "slug", "create-tiers": "name"}
-#: How many prompts an operation that uses them up gets, where it is sparing.
-ENOUGH = 12
 
 
 @dataclass
@@ -78,10 +75,9 @@ class World:
         self.names: set[str] = set()
         self.tier = create_tier(self.namespace, name="long", max_tokens=1000, enforcement="warn", by=self.admin)
         self.author = factories.make_actor(self.tenant)
-        self.unspent: tuple[Prompt, tuple[Any, ...]] | None = None
+        self.moved = self._moved()
         self.turns: Counter[str] = Counter()
         self.text, self.chat, self.spare = self.prompt(), self.prompt(CHAT), self.prompt()
-        self.version_ids = itertools.cycle(self.text.versions.order_by("number").values_list("pk", flat=True)[:2])
 
     def _spare(self, *, archived: bool) -> Prompt:
         """A prompt to be archived and brought back, as it must be for the next call."""
@@ -113,6 +109,14 @@ class World:
         promotion.set_tag(prompt, "staging", version=prompt.versions.get(number=1), by=self.admin)
         return prompt
 
+    def _moved(self) -> Prompt:
+        """A prompt of which version 1 was live before version 2."""
+        prompt = factories.make_prompt(self.namespace, by=self.author, body="Text 1")
+        promotion.set_tag(prompt, "production", version=prompt.versions.get(), by=self.author)
+        second = factories.make_version(prompt, "Text 2", by=self.author)
+        promotion.set_tag(prompt, "production", version=second, by=self.author)
+        return prompt
+
     def role(self, name: str) -> Role:
         """One of the groups, or `gateway`, `no scope`, `nobody`."""
         if name == "nobody":
@@ -128,21 +132,21 @@ class World:
         key = factories.make_key(user)
         return Role(GROUPS[name] - {GATEWAY}, {"Authorization": f"Bearer {key.text}"}, user)
 
-    def promotable(self, name: str, *, sparing: bool) -> Prompt:
-        """A prompt by somebody else: version 2 is live, 1 was before, and 3 waits in pre-production.
+    def promotable(self) -> Prompt:
+        """A prompt by somebody else: version 2 is live, 1 was before, and another waits in pre-production.
 
-        The same one as long as no call has changed it; and, sparingly, once an operation has used up many: it may
-        then be refused for the state that it left behind, if with a 409.
+        It is put back to that where a call has moved it.
         """
-        has_enough = sparing and name not in ("promote", "rollback") and self.turns[f"new for {name}"] >= ENOUGH
-        if self.unspent is None or (not has_enough and _state_of(self.unspent[0]) != self.unspent[1]):
-            self.turns[f"new for {name}"] += 1
-            prompt = factories.make_prompt(self.namespace, by=self.author, body="Text 1")
-            for number, tag in ((1, "production"), (2, "production"), (3, "staging")):
-                version = factories.make_version(prompt, f"Text {number}", by=self.author)
-                promotion.set_tag(prompt, tag, version=version, by=self.author)
-            self.unspent = prompt, _state_of(prompt)
-        return self.unspent[0]
+        for tag, version in (("production", self.moved.versions.get(number=2)), ("staging", self._waiting())):
+            if not version.tags.filter(name=tag).exists():
+                promotion.set_tag(self.moved, tag, version=version, by=self.author)
+        return self.moved
+
+    def _waiting(self) -> PromptVersion:
+        """The newest version that nobody rejected, made where there is none."""
+        written = self.moved.versions.sealed().filter(author=self.author.author, number__gt=2)
+        found = written.exclude(approvals__approved=False).order_by("-number").first()
+        return found or factories.make_version(self.moved, by=self.author)
 
     # ------------------------------------------------------------------------- drafts
     def _draft(self, prompt: Prompt, role: Role, body: Any = None, config: Any = None) -> UUID:
@@ -185,21 +189,19 @@ class World:
             case "draft":
                 return self._draft(prompt, role)
             case "clean":  # another config than what is live, and what is in staging has another text
-                return self._draft(prompt, role, config={"model": "other"})
+                return self._draft(self._without_draft(prompt, role), role, config={"model": str(uuid4())})
             case "in the way":
-                return self._draft(prompt, role, body="A draft")
+                return self._draft(self._without_draft(prompt, role), role, body=f"Draft {uuid4()}")
             case "free":
-                if prompt.tags.filter(name="staging").exists():
-                    promotion.remove_tag(prompt, "staging", by=self.author)
-                return self._draft(prompt, role, body="A draft")
-        return prompt.versions.sealed().order_by("-number")[0].pk
+                promotion.remove_tag(prompt, "staging", by=self.author)
+                return self._draft(self._without_draft(prompt, role), role, body=f"Draft {uuid4()}")
+        return _staged(prompt).pk
 
     # ------------------------------------------------------------------------- one request
-    def aim(self, case: Case[Any], role: Role, *, sparing: bool) -> None:
+    def aim(self, case: Case[Any], role: Role) -> None:
         """Point what was drawn as valid at what is there; what was drawn as invalid stays as it is, and alone."""
         moves = re.search(r"{version_id}/(promote|approve|reject)|/(promote|override|rollback)$", case.operation.path)
-        name = case.operation.definition.raw["operationId"]
-        prompt = self.promotable(name, sparing=sparing) if moves else self._prompt_for(case)
+        prompt = self.promotable() if moves else self._prompt_for(case)
         if _is_valid(case, ParameterLocation.PATH):
             self._aim_path(case, prompt, role)
         if _is_valid(case, ParameterLocation.QUERY):
@@ -219,7 +221,7 @@ class World:
         right = {name: value for name, value in body.items() if name != wrong}
         self._aim_body(right, case)
         _aim_promotion(right, prompt)
-        body |= right
+        body |= {name: value for name, value in right.items() if name != wrong}
 
     def absent(self, operation: Any) -> Iterator[dict[str, Any]]:
         """Path parameters of which one names what is not there."""
@@ -325,27 +327,26 @@ class World:
             body["base_version_id"] = str(self._prompt_for(case).versions.get(number=1).pk)
         if {"content", "template"} <= body.keys():
             body["template"] = body["content"]
-        if "versionId" in body:
-            body["versionId"] = str(next(self.version_ids))
         if body.get("expiresAt"):
             body["expiresAt"] = "2999-01-01T00:00:00Z"
 
 
-def _state_of(prompt: Prompt) -> tuple[Any, ...]:
-    """What changes with every call that changes a prompt, its versions or its tags."""
-    row = Prompt.objects.values_list("last_sequence", "last_number", "revision").get(pk=prompt.pk)
-    return (*row, prompt.versions.count(), prompt.tag_moves.count(), prompt.approvals.count())
+def _staged(prompt: Prompt) -> PromptVersion:
+    """The version in pre-production; else the newest."""
+    sealed = prompt.versions.sealed().order_by("-number")
+    return sealed.filter(tags__name="staging").first() or sealed[0]
 
 
 def _aim_promotion(body: dict[str, Any], prompt: Prompt) -> None:
     """Name the versions that the prompt really has."""
-    newest, *_, oldest = prompt.versions.sealed().order_by("-number")
+    staged = _staged(prompt)
     if "expected_version_id" in body:
-        body["expected_version_id"] = str(newest.pk)
+        body["expected_version_id"] = str(staged.pk)
     if body.get("digest"):
-        body["digest"] = newest.digest
-    if body.get("versionId") and prompt.versions.sealed().count() > 2:
-        body["versionId"] = str(oldest.pk)
+        body["digest"] = staged.digest
+    if body.get("versionId"):
+        others = prompt.versions.filter(number__in=[1, 2]).exclude(pk=staged.pk)
+        body["versionId"] = str(others.order_by("number")[0].pk)
     if "reason" in body and len(body["reason"] or "") < 10:
         body["reason"] = "a reason of ten characters"
     if body.get("target_users"):

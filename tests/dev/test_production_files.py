@@ -25,6 +25,7 @@ NOT_IN_ENV = {
     "DATABASE_URL": "made from APP_PASSWORD",
     "MIGRATE_DATABASE_URL": "made from POSTGRES_PASSWORD",
     "REDIS_URL": "the service `redis`",
+    "AUDIT_ANCHOR_DIR": "the volume `anchors`",
     "DEBUG": "never in production",
     "JWT_SECRET": "the older name of API_KEY_PEPPER",
 }
@@ -190,7 +191,8 @@ def test_what_is_set_in_the_env_file_arrives(tmp_path: Path) -> None:
 
 def test_what_is_not_set_is_left_to_its_default(services: dict[str, dict[str, Any]]) -> None:
     given = {"REDIS_URL", "SECRET_KEY", "API_KEY_PEPPER", "AUDIT_KEY", "DATABASE_URL"}
-    assert set(environment(services["worker"])) == given
+    assert set(environment(services["web"])) == given
+    assert set(environment(services["worker"])) == given | {"AUDIT_ANCHOR_DIR"}
 
 
 # ----------------------------------------------------------------------------- .env.example

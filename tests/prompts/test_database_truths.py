@@ -328,7 +328,7 @@ def new_entry(**values: str) -> str:
     texts = dict.fromkeys(("actor", "via", "verb", "target", "key_id"), "'x'")
     binaries = dict.fromkeys(("canonical", "prev_hash", "entry_hash", "mac"), "'x'")
     present = {"id": "gen_random_uuid()", "tenant_id": "%(tenant)s", "seq": "1", "at": "now()", "data": "'{}'"}
-    return insert("audit_auditentry", **{**present, **texts, **binaries, **values})
+    return insert("audit_auditentry", **{**present, **texts, **binaries, "second_key_id": "''", **values})
 
 
 LONG = "repeat('x', 100001)"
