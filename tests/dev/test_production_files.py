@@ -191,7 +191,7 @@ def test_what_is_set_in_the_env_file_arrives(tmp_path: Path) -> None:
 
 def test_what_is_not_set_is_left_to_its_default(services: dict[str, dict[str, Any]]) -> None:
     given = {"REDIS_URL", "SECRET_KEY", "API_KEY_PEPPER", "AUDIT_KEY", "DATABASE_URL"}
-    assert set(environment(services["web"])) == given
+    assert set(environment(services["beat"])) == given
     assert set(environment(services["worker"])) == given | {"AUDIT_ANCHOR_DIR"}
 
 
