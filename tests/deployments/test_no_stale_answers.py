@@ -26,7 +26,7 @@ from tests.live import serving
 READERS = 16
 #: Between two reads of one thread, in seconds: so that the writer comes to its turn.
 PAUSE = 0.01
-ROUNDS = [pytest.param(60, marks=pytest.mark.full), pytest.param(500, marks=pytest.mark.long)]
+ROUNDS = [pytest.param(25, marks=pytest.mark.full), pytest.param(500, marks=pytest.mark.long)]
 PATH = "/api/v1/prompts/resolve/default:support"
 
 
