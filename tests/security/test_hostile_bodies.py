@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from pytest_django import DjangoDbBlocker
 
+from prompts.actions import drafts
 from prompts.content import Content
 from prompts.models import Namespace, Prompt, PromptVersion
 from pvc.middleware import body_limit
@@ -67,9 +68,17 @@ def faults_of(
         if seconds > SLOWEST:
             yield f"{each.name}: took {seconds:.1f} s"
         if answer.status_code < 300 and (route.method == "DELETE" or (route.method, route.name) in ONCE):
-            grounds.append(bodies.ground_for(route, by))
+            grounds.append(next_ground(route, grounds[-1], by))
     for ground in grounds[-10:]:
         yield from read_faults(client, ground)
+
+
+def next_ground(route: Route, ground: Ground, by: Actor) -> Ground:
+    """Where the same call succeeds again."""
+    if route.name != "template-versions":
+        return bodies.ground_for(route, by)
+    drafts.discard_draft(ground.prompt.versions.drafts_of(by.author).get(), by=by)
+    return ground
 
 
 def renamed(body: bytes, was: Ground, now: Ground) -> bytes:
