@@ -1,14 +1,15 @@
 """Entries checked one by one: their columns, their hashes, their macs, and that each follows the one before."""
 
-import hashlib
 import hmac
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256 as _sha256
 from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
 import orjson
+import psycopg
 from django.db import connection
 
 from audit import chain, keys
@@ -19,6 +20,8 @@ AT_ONCE: Final = 10_000
 #: What a redacted entry's columns say: actor, via, verb and target. Its time is the beginning of 1970.
 REDACTED: Final = ("", "system", "entry.redacted", "")
 _FIELDS: Final = ("seq", "at", "actor", "via", "verb", "target", "prompt_id", "data")
+#: The entries in which the log speaks of itself.
+_SPECIAL: Final = frozenset({"audit.redacted", "audit.key_changed"})
 _NAMES: Final = frozenset({"v", "tenant", *_FIELDS})
 
 
@@ -68,15 +71,15 @@ class Part:
 
 
 class Row(NamedTuple):
-    """An entry as it is stored; `at` in microseconds since 1970, `data` as JSON text."""
+    """An entry as it is stored; `at` in microseconds since 1970 (None: endless), `data` as JSON text."""
 
     seq: int
-    at: int
+    at: int | None
     actor: str
     via: str
     verb: str
     target: str
-    prompt_id: UUID | None
+    prompt_id: str | None
     data: str
     canonical: bytes
     prev_hash: bytes
@@ -117,6 +120,8 @@ class _Checker:
         self._ring = keys.ring()
         self._keys: dict[str, bytes | None] = {}
         self._key_id = key_id
+        #: What every mac of the present key begins with.
+        self._mac: hmac.HMAC | None = None
         #: The hash that the next entry has to follow: as computed, and as stored.
         self._computed: bytes | None = None
         self._stored: bytes | None = None
@@ -127,9 +132,41 @@ class _Checker:
         self._computed = self._stored = before
 
     def check(self, row: Row) -> None:
+        leaf = row.leaf if row.leaf is not None else _sha256(b"\x00" + row.canonical).digest()
+        computed = _sha256(b"\x02" + row.prev_hash + leaf).digest()
+        if not self._is_right(row, computed):
+            self._examine(row, computed)
+        self._computed, self._stored, self._seq = computed, row.entry_hash, row.seq
         part = self._part
-        leaf = row.leaf if row.leaf is not None else hashlib.sha256(b"\x00" + row.canonical).digest()
-        computed = hashlib.sha256(b"\x02" + row.prev_hash + leaf).digest()
+        part.hashes += leaf
+        part.last, part.last_hash = row.seq, row.entry_hash
+
+    def _is_right(self, row: Row, computed: bytes) -> bool:
+        """Whether all of an ordinary entry is as it should be. Nearly every one is, and so most cost no more."""
+        return (
+            row.canonical == _said_by_columns(row, self._tenant)
+            and computed == row.entry_hash
+            and row.prev_hash == self._stored
+            and row.key_id == self._key_id
+            and row.mac == self._mac_of(row)
+            and row.leaf is None
+            and row.second_mac is None
+            and row.second_key_id == ""
+            and row.verb not in _SPECIAL
+        )
+
+    def _mac_of(self, row: Row) -> bytes | None:
+        if self._mac is None:
+            key = self._key(row.key_id)
+            if key is None:
+                return None
+            self._mac = hmac.new(key, b"pvc-audit-1" + self._tenant_id.bytes, "sha256")
+        mac = self._mac.copy()
+        mac.update(row.seq.to_bytes(8, signed=row.seq < 0) + row.entry_hash)
+        return mac.digest()
+
+    def _examine(self, row: Row, computed: bytes) -> None:
+        """What is wrong with an entry, if anything is."""
         is_hashed, is_signed = computed == row.entry_hash, self._check_mac(row)
         if not is_hashed:
             self._fault(row, "content", "It does not say what it said when it was written.")
@@ -141,23 +178,20 @@ class _Checker:
             # An entry that is signed and whole has the hash before it right: then it is the one before that is not.
             is_whole = is_hashed and is_signed
             seq = self._seq if is_whole and self._seq else row.seq
-            part.faults.append(Fault(seq, "chain", "The entries before and after it do not belong together."))
-        self._computed, self._stored, self._seq = computed, row.entry_hash, row.seq
-        part.hashes += leaf
-        part.last, part.last_hash = row.seq, row.entry_hash
+            self._part.faults.append(Fault(seq, "chain", "The entries before and after it do not belong together."))
 
     def _check_mac(self, row: Row) -> bool:
         if row.key_id != self._key_id and self._key_id is not None:
             self._check_change(row, self._key_id)
         elif row.second_key_id or row.second_mac is not None:
             self._fault(row, "signature", "It carries a second signature, and no key changed.")
-        self._key_id = row.key_id
-        key = self._key(row.key_id)
-        if key is None:
+        if row.key_id != self._key_id:
+            self._key_id, self._mac = row.key_id, None
+        mac = self._mac_of(row)
+        if mac is None:
             self._part.macs_unchecked += 1
             return True
-        message = b"pvc-audit-1" + self._tenant_id.bytes + row.seq.to_bytes(8, signed=row.seq < 0) + row.entry_hash
-        if hmac.digest(key, message, "sha256") != row.mac:
+        if mac != row.mac:
             self._fault(row, "signature", "Its signature is not ours.")
             return False
         return True
@@ -209,6 +243,25 @@ class _Checker:
         self._part.faults.append(Fault(row.seq, reason, message))
 
 
+def _said_by_columns(row: Row, tenant: str) -> bytes | None:
+    """The signed bytes as the columns have them; None, or other ones, where RFC 8785 takes more than sorting."""
+    said = {
+        "v": chain.VERSION,
+        "tenant": tenant,
+        "seq": row.seq,
+        "at": row.at,
+        "actor": row.actor,
+        "via": row.via,
+        "verb": row.verb,
+        "target": row.target,
+        "prompt_id": row.prompt_id,
+    }
+    try:
+        return orjson.dumps(said | {"data": orjson.loads(row.data)}, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
+
+
 def _differing(row: Row, said: dict[str, Any]) -> Iterator[str]:
     """The names of the columns that do not say what was signed."""
     if said["at"] != row.at:
@@ -221,7 +274,7 @@ def _differing(row: Row, said: dict[str, Any]) -> Iterator[str]:
         yield "verb"
     if said["target"] != row.target:
         yield "target"
-    if said["prompt_id"] != (str(row.prompt_id) if row.prompt_id else None):
+    if said["prompt_id"] != row.prompt_id:
         yield "prompt_id"
     if not _is_same_data(row.data, said["data"]):
         yield "data"
@@ -261,16 +314,19 @@ def _rows(tenant_id: UUID, first: int, last: int) -> Iterator[Row]:
     """The entries from one number to another, in their order, a few thousand at a time."""
     position = first - 1
     while position < last:
-        with connection.cursor() as cursor:
+        connection.ensure_connection()
+        # Straight from the driver: bytes that come as bytes are read in three quarters of the time.
+        with psycopg.Cursor(connection.connection) as cursor:
             cursor.execute(
                 """
-                SELECT seq, (extract(epoch from date_trunc('second', at))::bigint * 1000000
-                             + extract(microseconds from at)::bigint %% 1000000),
-                       actor, via, verb, target, prompt_id, data::text, canonical, prev_hash, entry_hash, key_id, mac,
-                       second_key_id, second_mac, leaf
+                SELECT seq, CASE WHEN isfinite(at) THEN extract(epoch from date_trunc('second', at))::bigint * 1000000
+                                                        + extract(microseconds from at)::bigint %% 1000000 END,
+                       actor, via, verb, target, prompt_id::text, data::text, canonical, prev_hash, entry_hash,
+                       key_id, mac, second_key_id, second_mac, leaf
                 FROM audit_auditentry WHERE tenant_id = %s AND seq > %s AND seq <= %s ORDER BY seq LIMIT %s
                 """,
                 [tenant_id, position, last, AT_ONCE],
+                binary=True,
             )
             rows = cursor.fetchall()
         if not rows:

@@ -16,13 +16,15 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from audit import chain, keys
 from audit.events import DENIED_FIELDS, EVENTS
 from audit.keys import KeyRing
-from audit.models import AuditEntry, AuditHead, OutboxEvent
+from audit.models import AuditHead, OutboxEvent
 from pvc import doorbell
 from pvc.errors import DomainError, Unavailable, name_constraint, raise_domain_error
+from pvc.ids import new_id
 from tenants import generation
 from tenants.models import Actor, Tenant
 
@@ -195,7 +197,7 @@ def _append_to_chain(tenant_id: UUID, happenings: list[Happening]) -> None:
     if head.key_id != ring.key_id:
         happenings = [_key_change(head.key_id, ring.key_id, happenings[0].by.tenant), *happenings]
     now = timezone.now()
-    entries: list[AuditEntry] = []
+    rows: list[dict[str, Any]] = []
     seq, previous = head.size, bytes(head.head_hash)
     for each in happenings:
         seq += 1
@@ -211,26 +213,40 @@ def _append_to_chain(tenant_id: UUID, happenings: list[Happening]) -> None:
         }
         canonical = chain.canonical_entry(tenant=tenant_id, **columns)
         entry_hash = chain.entry_hash(previous, canonical)
-        mac = chain.entry_mac(key, tenant=tenant_id, seq=seq, entry_hash=entry_hash)
-        entries.append(
-            AuditEntry(
-                tenant_id=tenant_id,
-                **columns,
-                canonical=canonical,
-                prev_hash=previous,
-                entry_hash=entry_hash,
-                key_id=ring.key_id,
-                mac=mac,
-            )
-        )
+        signed = {
+            "canonical": canonical,
+            "prev_hash": previous,
+            "entry_hash": entry_hash,
+            "key_id": ring.key_id,
+            "mac": chain.entry_mac(key, tenant=tenant_id, seq=seq, entry_hash=entry_hash),
+            "second_key_id": "",
+            "second_mac": None,
+        }
+        rows.append({"id": new_id(), "tenant_id": tenant_id, **columns, **signed})
         previous = entry_hash
     if head.key_id != ring.key_id:
-        _sign_with_the_key_before(entries[0], head.key_id, ring)
-    AuditEntry.objects.bulk_create(entries)
-    head.size, head.head_hash, head.key_id = seq, previous, ring.key_id
-    head.mac = chain.head_mac(key, tenant=tenant_id, size=seq, head_hash=previous)
-    head.save(update_fields=["size", "head_hash", "key_id", "mac"])
+        rows[0] |= _signed_with_the_key_before(rows[0], head.key_id, ring)
+    _write(rows, chain.head_mac(key, tenant=tenant_id, size=seq, head_hash=previous))
     _receipt.set(Receipt(seq, previous.hex()))
+
+
+def _write(rows: list[dict[str, Any]], head_mac: bytes) -> None:
+    """Write entries, and the head that they lead to, in one statement: everybody waits for whoever holds the head."""
+    last, names = rows[-1], list(rows[0])
+    row = f"({', '.join(['%s'] * len(names))})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH grown AS (
+                UPDATE audit_audithead SET size = %s, head_hash = %s, key_id = %s, mac = %s WHERE tenant_id = %s
+            )
+            INSERT INTO audit_auditentry ({", ".join(names)}) VALUES {", ".join([row] * len(rows))}
+            """,  # noqa: S608 — the names are those of the columns
+            [
+                *(last["seq"], last["entry_hash"], last["key_id"], head_mac, last["tenant_id"]),
+                *(value for each in rows for value in (each | {"data": Jsonb(each["data"])}).values()),
+            ],
+        )
 
 
 def _key_change(before: str, after: str, tenant: Tenant) -> Happening:
@@ -240,11 +256,12 @@ def _key_change(before: str, after: str, tenant: Tenant) -> Happening:
     )
 
 
-def _sign_with_the_key_before(entry: AuditEntry, key_id: str, ring: KeyRing) -> None:
+def _signed_with_the_key_before(row: dict[str, Any], key_id: str, ring: KeyRing) -> dict[str, Any]:
     """Both keys vouch for the change: the old one for its successor."""
-    key = _mac_key(ring, key_id, entry.tenant_id)
-    entry.second_key_id = key_id
-    entry.second_mac = chain.entry_mac(key, tenant=entry.tenant_id, seq=entry.seq, entry_hash=bytes(entry.entry_hash))
+    tenant_id: UUID = row["tenant_id"]
+    key = _mac_key(ring, key_id, tenant_id)
+    mac = chain.entry_mac(key, tenant=tenant_id, seq=row["seq"], entry_hash=row["entry_hash"])
+    return {"second_key_id": key_id, "second_mac": mac}
 
 
 def _mac_key(ring: KeyRing, key_id: str, tenant_id: UUID) -> bytes:

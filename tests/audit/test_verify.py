@@ -47,6 +47,7 @@ def kept() -> Kept:
 #: A column, and what becomes of it. Each value differs from what was written.
 COLUMNS = {
     "at": "at + interval '1 microsecond'",
+    "at, never": "'infinity'",
     "actor": "'mallory'",
     "via": "'console'",
     "verb": "'user.created'",
