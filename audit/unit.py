@@ -55,6 +55,15 @@ class Receipt(NamedTuple):
     hash: str
 
 
+class Head(NamedTuple):
+    """The end of a tenant's log, as it is stored."""
+
+    size: int
+    hash: bytes
+    key_id: str
+    mac: bytes
+
+
 @dataclass(slots=True)
 class Happening:
     """One thing that happened, not yet written."""
@@ -198,7 +207,7 @@ def _append_to_chain(tenant_id: UUID, happenings: list[Happening]) -> None:
         happenings = [_key_change(head.key_id, ring.key_id, happenings[0].by.tenant), *happenings]
     now = timezone.now()
     rows: list[dict[str, Any]] = []
-    seq, previous = head.size, bytes(head.head_hash)
+    seq, previous = head.size, head.hash
     for each in happenings:
         seq += 1
         columns: dict[str, Any] = {
@@ -271,20 +280,29 @@ def _mac_key(ring: KeyRing, key_id: str, tenant_id: UUID) -> bytes:
     return key
 
 
-def _locked_head(tenant_id: UUID, ring: KeyRing) -> AuditHead:
+def _locked_head(tenant_id: UUID, ring: KeyRing) -> Head:
     """The tenant's head, locked until the commit, and only if its mac says that nobody else wrote it."""
-    heads = AuditHead.objects.select_for_update().filter(pk=tenant_id)
-    head = heads.first()
+    head = _head_for_update(tenant_id)
     if head is None:
         mac = chain.head_mac(_mac_key(ring, ring.key_id, tenant_id), tenant=tenant_id, size=0, head_hash=chain.GENESIS)
         first = AuditHead(tenant_id=tenant_id, head_hash=chain.GENESIS, key_id=ring.key_id, mac=mac)
         AuditHead.objects.bulk_create([first], ignore_conflicts=True)
-        head = heads.get()
+        head = _head_for_update(tenant_id)
+        assert head is not None
     key = _mac_key(ring, head.key_id, tenant_id)
-    expected = chain.head_mac(key, tenant=tenant_id, size=head.size, head_hash=bytes(head.head_hash))
-    if bytes(head.mac) != expected:
+    if head.mac != chain.head_mac(key, tenant=tenant_id, size=head.size, head_hash=head.hash):
         raise BrokenAuditHead(_BROKEN)
     return head
+
+
+def _head_for_update(tenant_id: UUID) -> Head | None:
+    """In SQL, as `_write`: what every write of a tenant waits for is to be short."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT size, head_hash, key_id, mac FROM audit_audithead WHERE tenant_id = %s FOR UPDATE", [tenant_id]
+        )
+        found = cursor.fetchone()
+        return Head._make(found) if found else None
 
 
 def _write_refusal(error: DomainError) -> None:

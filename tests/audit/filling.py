@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
@@ -40,10 +40,12 @@ def _append(tenant_id: UUID, entries: int) -> None:
     assert key is not None
     found = AuditHead.objects.filter(pk=tenant_id).first()
     head = found or AuditHead(tenant_id=tenant_id, head_hash=chain.GENESIS)
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.set_types(_TYPES)
-        for row in _rows(head, key, ring.key_id, entries):
-            copy.write_row(row)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        with cursor.copy(_COPY) as copy:
+            copy.set_types(_TYPES)
+            for row in _rows(head, key, ring.key_id, entries):
+                copy.write_row(row)
     head.mac = chain.head_mac(key, tenant=tenant_id, size=head.size, head_hash=bytes(head.head_hash))
     head.key_id = ring.key_id
     head.save()
