@@ -55,8 +55,9 @@ def notes_of(lines: Iterable[bytes]) -> Iterator[str]:
             kept = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
-        if isinstance(kept, dict) and isinstance(kept.get("checkpoint"), str):
-            yield kept["checkpoint"]
+        found = kept.get("checkpoint", kept.get("note")) if isinstance(kept, dict) else None
+        if isinstance(found, str):
+            yield found
 
 
 def path_of(folder: Path, tenant_id: UUID) -> Path:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from audit import note
 from audit.models import AuditHead, Checkpoint
@@ -24,7 +24,20 @@ def size_of(tenant_id: UUID) -> int:
 
 
 def lines(tenant_id: UUID) -> Iterator[bytes]:
-    """The log as it is now, each line with its end: what it is, its entries, its checkpoints. Raises NotFound."""
+    """The log as it is now, each line with its end: what it is, its entries, its checkpoints. Raises NotFound.
+
+    All of one moment: what is redacted meanwhile is exported as it was.
+    """
+    if connection.in_atomic_block:
+        yield from _lines(tenant_id)
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield from _lines(tenant_id)
+
+
+def _lines(tenant_id: UUID) -> Iterator[bytes]:
     head = AuditHead.objects.filter(pk=tenant_id).first()
     if head is None:
         raise NotFound("This tenant has no log yet.")

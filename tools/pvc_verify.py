@@ -751,13 +751,14 @@ def note_of(fields: Any) -> str:
 def notes_in(path: Path) -> Iterator[tuple[str, str]]:
     """Source and note: from one note, from a JSON object that holds one, or from lines of such objects."""
     text = read_bytes(path).decode(errors="replace")
-    if not text.startswith("{"):
+    if not text.lstrip().startswith("{"):
         yield f"the checkpoint in {path}", text
     elif (note := json_note(text)) is not None:
         yield f"the checkpoint in {path}", note
     else:
-        for number, line in enumerate(text.rstrip("\n").split("\n"), start=1):
-            yield f"the checkpoint in line {number} of {path}", json_note(line) or ""
+        for number, line in enumerate(text.split("\n"), start=1):
+            if line:
+                yield f"the checkpoint in line {number} of {path}", json_note(line) or ""
 
 
 def json_note(text: str) -> str | None:

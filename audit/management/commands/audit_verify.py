@@ -4,7 +4,7 @@ import multiprocessing
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -51,7 +51,7 @@ class Command(ActionCommand):
             raise CommandError("A checkpoint or a receipt is of one tenant's log: say --tenant.", returncode=2)
         try:
             return {tenant.slug: self._verified(tenant, options) for tenant in tenants}
-        except (OSError, DatabaseError) as error:
+        except (OSError, DatabaseError, BrokenExecutor) as error:
             raise CommandError(f"It cannot be told: {str(error).strip()}", returncode=2) from error
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -114,13 +114,21 @@ def _stretch(wanted: tuple[UUID, int, int, bytes | None]) -> Part:
         connections.close_all()
 
 
-def _notes_in(path: Path) -> Iterator[str]:
-    """A file with one note, or with a JSON object a line, as anchors and exported logs have them."""
-    text = path.read_text(encoding="utf-8")
-    if text.startswith("{"):
-        yield from anchors.notes_of(text.encode().splitlines())
-    else:
-        yield text
+def _notes_in(path: Path) -> list[str]:
+    """A note, the answer that handed it out, or a JSON object a line, as anchors and exported logs have them.
+
+    Raises CommandError for a file without any.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{path} is no text in UTF-8.") from error
+    if not text.lstrip().startswith("{"):
+        return [text]
+    found = list(anchors.notes_of([text.encode()])) or list(anchors.notes_of(text.encode().splitlines()))
+    if not found:
+        raise CommandError(f"No checkpoint stands in {path}.")
+    return found
 
 
 def _receipt(text: str) -> Receipt:
