@@ -142,12 +142,14 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "builtins": ["pvc.template_tags"],
         },
     }
 ]
 
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files are served as the packages ship them: nothing is collected, nothing can be stale.
 WHITENOISE_USE_FINDERS = True
 
@@ -240,7 +242,17 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_API_URL] if PUBLIC_API_URL else []
 SECURE_HSTS_SECONDS = 31_536_000 if SESSION_COOKIE_SECURE else 0
 SECURE_REFERRER_POLICY = "same-origin"
 
-UNFOLD = {"SITE_TITLE": "Prompt version control", "SITE_HEADER": "Prompt version control"}
+UNFOLD = {
+    "SITE_TITLE": "Prompt version control",
+    "SITE_HEADER": "Prompt version control",
+    "SITE_SYMBOL": "difference",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/pvc/icon.svg"}],
+    "STYLES": ["/static/pvc/console.css"],
+    "SCRIPTS": ["/static/pvc/console.js"],
+    "SIDEBAR": {"navigation": "pvc.console.navigation"},
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}
 
 # ----------------------------------------------------------------------------- the API's edge
 #: Networks whose X-Forwarded-For is believed, read from the right (contract: rate limit).

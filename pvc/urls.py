@@ -27,6 +27,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("ready", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),
+    path("admin/", include("pvc.console")),
     path("admin/", admin.site.urls),
     re_path(r"^api/", no_such_route, name="no-such-route"),
     re_path(r"", middleware.not_found, name="no-such-page"),

@@ -3,6 +3,7 @@
 What is read back is always one of the words that rules look for; any other spelling is left as it is.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, product, zip_longest
@@ -209,9 +210,22 @@ def _trie(words: Iterable[str]) -> str:
 
 
 _PARTS: Final = {*TELLING, *_SHORT}
-_FORWARDS: Final = re.compile(_trie(_PARTS))
-_BACKWARDS: Final = re.compile(_trie({part[::-1] for part in _PARTS}))
-_WITHOUT_SPACES: Final = re.compile(_trie(word for word in (*WORDS, *STEMS) if _UNSPACED_SCRIPT.match(word)))
+
+
+# These patterns take a tenth of a second to make: they are made when they are needed, and not by every command.
+@functools.cache
+def _forwards() -> re.Pattern[str]:
+    return re.compile(_trie(_PARTS))
+
+
+@functools.cache
+def _backwards() -> re.Pattern[str]:
+    return re.compile(_trie({part[::-1] for part in _PARTS}))
+
+
+@functools.cache
+def _without_spaces() -> re.Pattern[str]:
+    return re.compile(_trie(word for word in (*WORDS, *STEMS) if _UNSPACED_SCRIPT.match(word)))
 
 
 def pieces(word: str) -> list[str] | None:
@@ -221,7 +235,8 @@ def pieces(word: str) -> list[str] | None:
     word = word.lower()
     if len(word) < _RUN or word in WORDS or not word.isascii():
         return None
-    found = max([part[::-1] for part in _BACKWARDS.findall(word[::-1])][::-1], _FORWARDS.findall(word), key=_letters)
+    backwards = [part[::-1] for part in _backwards().findall(word[::-1])][::-1]
+    found = max(backwards, _forwards().findall(word), key=_letters)
     is_said = len(found) > 1 and any(each in KEYS for each in found)
     return found if is_said and _letters(found) >= _SHARE * len(word) else None
 
@@ -233,7 +248,7 @@ def _letters(parts: list[str]) -> int:
 def _with_rests(word: str) -> Iterator[str]:
     """Known words of a script that has no spaces, and what is between them."""
     end = 0
-    for match in _WITHOUT_SPACES.finditer(word):
+    for match in _without_spaces().finditer(word):
         if match.start() > end:
             yield word[end : match.start()]
         yield match[0]

@@ -218,6 +218,7 @@ class PromptVersion(models.Model):
             models.Index(
                 fields=["prompt", "digest"], name="sealed_versions_by_digest", condition=Q(sealed_at__isnull=False)
             ),
+            models.Index(fields=["author", "-id"], name="open_drafts_by_author", condition=Q(sealed_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

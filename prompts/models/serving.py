@@ -56,6 +56,11 @@ class Tag(models.Model):
         require_revision(self.revision, revision, what="tag")
 
 
+class TagMoveQuerySet(models.QuerySet["TagMove"]):
+    def visible_to(self, actor: Actor) -> Self:
+        return self.filter(tenant=actor.tenant)
+
+
 class TagMove(models.Model):
     """One move of a tag: the reflog. Append-only by grant and trigger."""
 
@@ -73,11 +78,14 @@ class TagMove(models.Model):
     moved_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     at = models.DateTimeField(default=timezone.now)
 
+    objects = TagMoveQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["prompt", "tag", "number"], name="one_tag_move_per_number"),
             models.UniqueConstraint(fields=["tenant", "prompt", "id"], name="tag_move_within_prompt"),
         ]
+        indexes = [models.Index(fields=["tenant", "tag", "-id"], name="tag_moves_newest_first")]
 
     def __str__(self) -> str:
         return f"{self.tag} {self.number}: {self.kind}"

@@ -47,7 +47,7 @@ def schema_of(*, examples: int, seed: int | None = None) -> Any:
     }
     if seed is not None:
         settings["seed"] = seed
-    document = yaml.safe_load(DOCUMENT.read_text())
+    document = yaml.load(DOCUMENT.read_text(), Loader=yaml.CSafeLoader)
     for drawn in document["components"]["schemas"].values():
         fields = drawn.get("properties", {})
         for name in [name for name, told in fields.items() if told.get("description") == FIXED]:
@@ -57,15 +57,15 @@ def schema_of(*, examples: int, seed: int | None = None) -> Any:
     return schema
 
 
-API = schema_of(examples=12)
+API = schema_of(examples=6)
 OPERATIONS = [each.ok().definition.raw["operationId"] for each in API.get_all_operations()]
 #: Large bodies have hundreds of boundaries.
 LARGE = {"create-prompts", "create-versions", "update-prompt", "create-template-versions", "save-draft"}
 ROLES = ["Author", "Reviewer", "Operator", "Administrator", "no scope", "gateway", "nobody"]
 SEEDS = [1, 2, 3, 4, 5]
-#: Made of the same parts as `create-prompts` and `create-namespaces`, which meet every boundary in the ordinary tier
-#: too; these meet one of each kind there.
-ALIKE = {"create-versions", "update-prompt", "create-template-versions", "save-draft", "update-namespace"}
+#: These meet every boundary in the ordinary tier too: what the others are made of. The others meet one of each kind
+#: there.
+THOROUGH = {"create-prompts", "create-namespaces"}
 #: How many answers of an operation are enough there: this document takes a second to read.
 ENOUGH = {"openapi": 3}
 #: One world for all requests of a test: each call finds what it needs, or makes it.
@@ -100,7 +100,7 @@ def try_out(
 
     def ask(case: Case[Any]) -> None:
         kind = boundary_of(case)
-        is_again = operation_id in ALIKE and kind in tried
+        is_again = operation_id not in THOROUGH and kind in tried
         if sparing and (is_again or statuses[200] >= ENOUGH.get(operation_id, 1000)):
             return
         tried.add(kind)
@@ -138,7 +138,7 @@ def boundary_of(case: Case[Any]) -> str:
 
 def test_there_are_operations_to_try() -> None:
     assert len(OPERATIONS) > 25
-    assert set(OPERATIONS) > LARGE | ALIKE
+    assert set(OPERATIONS) > LARGE | THOROUGH
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
@@ -149,7 +149,7 @@ def test_every_answer_is_as_documented(operation_id: str, world: World) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("operation_id", sorted(LARGE))
+@pytest.mark.parametrize("operation_id", ["create-prompts", "save-draft"])  # of the same parts as all that are large
 def test_every_boundary_of_a_large_body_is_as_documented(operation_id: str, world: World) -> None:
     statuses = try_out(API, operation_id, world, world.role("Administrator"), [BOUNDARIES])
     assert statuses[400] > 20

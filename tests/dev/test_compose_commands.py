@@ -42,7 +42,7 @@ def image_of(folder: Path) -> Path:
     for name in [line.removeprefix("!") for line in lines if line.startswith("!")]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, folder / name)  # compiled, as in the image
         else:
             shutil.copy(ROOT / name, folder / name)
     return folder
@@ -125,8 +125,7 @@ class Installation:
 
     def environment(self, service: str) -> dict[str, str]:
         given = {name: self.here(value) for name, value in self.services[service]["environment"].items() if value}
-        bytecode = str(self.folder / "bytecode")  # shared, as in the image
-        return given | {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "PYTHONPYCACHEPREFIX": bytecode}
+        return given | {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin"}
 
     def command(self, service: str) -> list[str]:
         return [self.here(word) for word in self.services[service]["command"] or compose.command_of_the_image()]

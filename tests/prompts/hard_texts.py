@@ -1,5 +1,6 @@
-"""Pairs of texts of 100 kB that are made to be slow to compare."""
+"""Pairs of texts of 100 kB, or fewer, that are made to be slow to compare."""
 
+import functools
 import random
 from collections.abc import Callable
 
@@ -12,13 +13,13 @@ _WORDS = [
 ]
 
 
-def _of(piece: Callable[[], str]) -> str:
+def _of(piece: Callable[[], str], size: int) -> str:
     pieces: list[str] = []
     length = 0
-    while length < LENGTH:
+    while length < size:
         pieces.append(piece())
         length += len(pieces[-1])
-    return "".join(pieces)[:LENGTH]
+    return "".join(pieces)[:size]
 
 
 def _pick(*choices: str) -> Callable[[], str]:
@@ -73,10 +74,11 @@ _PIECES: dict[str, Callable[[], str]] = {
 }
 
 
-def pairs() -> dict[str, tuple[str, str]]:
+@functools.cache
+def pairs(size: int = LENGTH) -> dict[str, tuple[str, str]]:
     """At least 50 pairs, by name."""
-    found = {name: (_of(piece), _of(piece)) for name, piece in _PIECES.items()}
-    base = _of(_phrase)
+    found = {name: (_of(piece, size), _of(piece, size)) for name, piece in _PIECES.items()}
+    base = _of(_phrase, size)
     lines, words = base.split("\n"), base.split(" ")
     every_third = " ".join(word if index % 3 else f"{word}x" for index, word in enumerate(words))
     found |= {
@@ -84,14 +86,14 @@ def pairs() -> dict[str, tuple[str, str]]:
         "words shuffled": (base, " ".join(_NOISE.sample(words, len(words)))),
         "one line": (base, base.replace("\n", " ")),
         "capitals": (base, base.upper()),
-        "every third word": (base, every_third[:LENGTH]),
-        "a line between lines": (base, "".join(f"{line}\nx\n" for line in lines)[:LENGTH]),
-        "spaces become lines": ("a " * (LENGTH // 2), "a\n" * (LENGTH // 2)),
-        "nothing shared": ("a " * (LENGTH // 2), "b " * (LENGTH // 2)),
+        "every third word": (base, every_third[:size]),
+        "a line between lines": (base, "".join(f"{line}\nx\n" for line in lines)[:size]),
+        "spaces become lines": ("a " * (size // 2), "a\n" * (size // 2)),
+        "nothing shared": ("a " * (size // 2), "b " * (size // 2)),
         "little to much": ("a", base),
         "much to little": (base, "a"),
-        "turned again and again": ("never a. always b. " * 5_000, "always a. never b. " * 5_000),
+        "turned again and again": ("never a. always b. " * (size // 20), "always a. never b. " * (size // 20)),
         "the same": (base, base),
-        "one letter more": (base, f"{base[: LENGTH // 2]}q{base[LENGTH // 2 : LENGTH - 1]}"),
+        "one letter more": (base, f"{base[: size // 2]}q{base[size // 2 : size - 1]}"),
     }
     return {name: (old, new) for name, (old, new) in found.items()}

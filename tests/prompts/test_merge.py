@@ -269,9 +269,9 @@ def test_edits_with_an_unchanged_line_between_them_are_all_taken_and_two_of_one_
 HARD = hard_texts.pairs()
 
 
-def triple(name: str) -> tuple[str, str, str]:
+def triple(name: str, size: int = hard_texts.LENGTH) -> tuple[str, str, str]:
     """Both texts of a pair as sides, and as their base the second half of one and the first half of the other."""
-    theirs, mine = HARD[name]
+    theirs, mine = hard_texts.pairs(size)[name]
     return mine[len(mine) // 2 :] + theirs[: len(theirs) // 2], theirs, mine
 
 
@@ -302,13 +302,24 @@ def test_texts_made_to_be_slow_are_merged_at_once_and_no_worse_than_others(name:
     assert seconds(lambda: merge(*triple(name))) < 1
 
 
+def is_merged_at_once_whichever_is_the_base(name: str, *, size: int, within: float) -> None:
+    base, theirs, mine = triple(name, size)
+    for texts in ((base, theirs, mine), (theirs, mine, base), (mine, theirs, theirs[::-1])):
+        nothing_new_is_missing(texts)
+        assert seconds(lambda: merge(*texts)) < within  # noqa: B023 - called at once
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("name", HARD)
 def test_whatever_text_is_made_to_be_slow_is_merged_at_once(name: str) -> None:
-    base, theirs, mine = triple(name)
-    for texts in ((base, theirs, mine), (theirs, mine, base), (mine, theirs, theirs[::-1])):
-        nothing_new_is_missing(texts)
-        assert seconds(lambda: merge(*texts)) < 1  # noqa: B023 - called at once
+    """A quarter of the text in a quarter of the time."""
+    is_merged_at_once_whichever_is_the_base(name, size=hard_texts.LENGTH // 4, within=0.25)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", HARD)
+def test_whatever_text_of_100_kb_is_made_to_be_slow_is_merged_at_once(name: str) -> None:
+    is_merged_at_once_whichever_is_the_base(name, size=hard_texts.LENGTH, within=1)
 
 
 def test_a_line_for_every_length_of_marker_leaves_one_for_the_merge() -> None:

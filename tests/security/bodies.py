@@ -252,6 +252,8 @@ class Hostile:
     headers: dict[str, str] = field(default_factory=dict)
     #: Whether no route may take it.
     is_unreadable: bool = False
+    #: The field that it is about, of those that a route takes.
+    field: str = ""
 
 
 #: Longer values, in bytes, are tried where they could be kept, and not in every place.
@@ -571,7 +573,7 @@ def corpus(make_valid: Callable[[], Fields]) -> Iterator[Hostile]:
     for name, foreign in FOREIGN_FIELDS.items():
         yield Hostile(f"field {name!r}", _json({**make_valid(), name: foreign}))
     for place in make_valid():
-        yield Hostile(f"without {place}", _json({k: v for k, v in make_valid().items() if k != place}))
+        yield Hostile(f"without {place}", _json({k: v for k, v in make_valid().items() if k != place}), field=place)
         yield from _in_place(make_valid, place)
 
 
@@ -579,18 +581,18 @@ def _in_place(make_valid: Callable[[], Fields], place: str) -> Iterator[Hostile]
     """What the place takes is for its field to say; what lies within an object is mostly kept."""
     for name, value in READABLE.items():
         if len(value) < MODEST or place in ("config", "variables", "scopes"):
-            yield Hostile(f"{name} as {place}", with_value(make_valid(), place, value))
+            yield Hostile(f"{name} as {place}", with_value(make_valid(), place, value), field=place)
     present = make_valid()[place]
     if isinstance(present, dict | list):
         before, after = (b'{"name":', b"}") if isinstance(present, dict) else (b"[", b"]")
         for name, value in UNREADABLE.items():
             body = with_value(make_valid(), place, before + value + after)
-            yield Hostile(f"{name} in {place}", body, is_unreadable=True)
+            yield Hostile(f"{name} in {place}", body, is_unreadable=True, field=place)
         for name, value in READABLE.items():
-            yield Hostile(f"{name} in {place}", with_value(make_valid(), place, before + value + after))
+            yield Hostile(f"{name} in {place}", with_value(make_valid(), place, before + value + after), field=place)
     if place in ("template", "content", "body"):
         for name, text in TEMPLATES.items():
-            yield Hostile(f"template {name}", _json({**make_valid(), place: text}))
+            yield Hostile(f"template {name}", _json({**make_valid(), place: text}), field=place)
 
 
 def with_value(fields: Fields, name: str, value: bytes) -> bytes:

@@ -1,10 +1,12 @@
 """No body breaks the server, however it is made: it is refused in the error shape, or kept as it was sent."""
 
+import functools
 import http.client
 import json
 import math
 import socket
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -52,11 +54,18 @@ ONCE = {("POST", "unarchive-prompt"), ("POST", "template-versions"), ("POST", "m
 
 
 def faults_of(
-    route: Route, by: Actor, client: Client, some: Callable[[list[Hostile]], list[Hostile]] = list
+    route: Route,
+    by: Actor,
+    client: Client,
+    some: Callable[[list[Hostile], Ground], list[Hostile]] = lambda every, _: every,
+    afterwards: int = 10,
 ) -> Iterator[str]:
-    """Send each body, or some; say which of the answers are wrong, and which of the reads afterwards."""
+    """Send each body, or some; say which of the answers are wrong, and which of the reads afterwards.
+
+    What is on the last few grounds is read.
+    """
     grounds = [bodies.ground_for(route, by)]
-    for each in some(hostile_for(route, grounds[0])):
+    for each in some(hostile_for(route, grounds[0]), grounds[0]):
         body = renamed(each.body, grounds[0], grounds[-1])
         started = time.perf_counter()
         answer = bodies.send(client.key, route.method, route.filled(grounds[-1].values), body, each.headers)
@@ -69,8 +78,7 @@ def faults_of(
             yield f"{each.name}: took {seconds:.1f} s"
         if answer.status_code < 300 and (route.method == "DELETE" or (route.method, route.name) in ONCE):
             grounds.append(next_ground(route, grounds[-1], by))
-    for ground in grounds[-10:]:
-        yield from read_faults(client, ground)
+    yield from read_faults(client, grounds[-afterwards:])
 
 
 def next_ground(route: Route, ground: Ground, by: Actor) -> Ground:
@@ -97,17 +105,18 @@ def is_taken(route: Route, hostile: Hostile) -> bool:
 QUERIES = {"diff": "?fromVersion=1&toVersion=2", "inclusion-proof": "?seq=1", "consistency-proof": "?from=1"}
 
 
-def read_faults(client: Client, ground: Ground) -> Iterator[str]:
+def read_faults(client: Client, grounds: list[Ground]) -> Iterator[str]:
     """Every GET route answers, with 404 or 410 only where something may be gone or archived."""
-    for route in READ_ROUTES:
-        path = route.filled(ground.values) + QUERIES.get(route.name, "")
+    paths = [(route.filled(ground.values), QUERIES.get(route.name, "")) for route in READ_ROUTES for ground in grounds]
+    for plain, query in dict.fromkeys(paths):  # a list is the same for every ground
+        path = plain + query
         while path:
             answer = client.get(path)
             if answer.status_code not in (200, 404, 410):
                 yield f"afterwards, {path}: {answer.status_code} {answer.content[:200]!r}"
             if fault := bodies.fault_of(answer):
                 yield f"afterwards, {path}: {fault}"
-            path = next_page(route.filled(ground.values), answer.status_code, answer.content)
+            path = next_page(plain, answer.status_code, answer.content)
 
 
 def next_page(path: str, status: int, content: bytes) -> str:
@@ -116,16 +125,44 @@ def next_page(path: str, status: int, content: bytes) -> str:
     return f"{path}?limit=100&cursor={cursor}" if cursor else ""
 
 
-#: These meet every body in the ordinary suite too: one gate of each kind, for texts, small objects and rendering.
-MET_IN_FULL = {("POST", "prompts"), ("POST", "api-keys"), ("POST", "render")}
-#: Each other route meets every sixth body there, each a different sixth.
-SHARE = 6
+#: In the ordinary tier a route meets one body in so many, each route other ones.
+SHARE = 12
+#: One gate of each kind, for texts, small objects and rendering. What stands in one of their fields is met there by
+#: one of the routes that have the field, whatever the share.
+GATES = [
+    [("POST", "prompts"), ("PUT", "prompt"), ("POST", "versions")],
+    [("POST", "api-keys")],
+    [("POST", "render"), ("POST", "render-version"), ("POST", "render-by-name")],
+]
 
 
-def some_of(route: Route, hostile: list[Hostile]) -> list[Hostile]:
-    if (route.method, route.name) in MET_IN_FULL:
-        return hostile
-    return hostile[WRITE_ROUTES.index(route) % SHARE :: SHARE]
+def gate_of(route: Route) -> list[Route]:
+    """The routes of its gate; none where it belongs to no gate."""
+    [gate] = [gate for gate in GATES if (route.method, route.name) in gate] or [[]]
+    return [each for each in WRITE_ROUTES if (each.method, each.name) in gate]
+
+
+def some_of(route: Route, hostile: list[Hostile], ground: Ground) -> list[Hostile]:
+    """What a route meets in the ordinary tier: always the same."""
+    gate = [(each, bodies.valid_body(each, ground)) for each in gate_of(route)]
+    met = []
+    for each in hostile:
+        alike = [one for one, taken in gate if each.field in taken]
+        place, share = (alike.index(route), len(alike)) if alike else (WRITE_ROUTES.index(route), SHARE)
+        if zlib.crc32(each.name.encode()) % share == place % share:
+            met.append(each)
+    return met
+
+
+def test_every_body_is_met_in_the_ordinary_tier_and_at_a_gate_in_every_field(admin: Actor) -> None:
+    ground = bodies.lay_ground(admin)
+    gates = [route for route in WRITE_ROUTES if gate_of(route)]
+    every = {each.name for route in gates for each in hostile_for(route, ground)}
+    met = {each.name for route in gates for each in some_of(route, hostile_for(route, ground), ground)}
+    without_fields = list(bodies.corpus(dict))
+    met |= {each.name for route in WRITE_ROUTES for each in some_of(route, without_fields, ground)}
+    assert len(gates) == sum(map(len, GATES))
+    assert met == every
 
 
 @pytest.mark.full
@@ -133,7 +170,8 @@ def some_of(route: Route, hostile: list[Hostile]) -> list[Hostile]:
 def test_no_hostile_body_breaks_a_route_or_what_is_read_afterwards(
     as_admin: Client, admin: Actor, route: Route
 ) -> None:
-    assert list(faults_of(route, admin, as_admin, some=lambda hostile: some_of(route, hostile))) == []
+    some = functools.partial(some_of, route)
+    assert list(faults_of(route, admin, as_admin, some=some, afterwards=2)) == []
 
 
 @pytest.mark.long
@@ -266,11 +304,13 @@ def test_fields_that_are_not_the_callers_are_refused_by_name(as_admin: Client, a
     ground = bodies.ground_for(route, admin)
     path = route.filled(ground.values)
     valid = bodies.valid_body(route, ground)
+    foreign = {name: value for name, value in bodies.FOREIGN_FIELDS.items() if name not in valid}  # else the caller's
+    answer = as_admin(route.method, path, {**valid, **foreign})
+    assert answer.status_code == 400
+    together = error_of(answer).get("details", {}).get("fields", {})
     taken = []
-    for name, value in bodies.FOREIGN_FIELDS.items():
-        if name in valid:
-            continue  # here it is the caller's
-        answer = as_admin(route.method, path, {**valid, name: value})
+    for name in foreign.keys() - together.keys():  # some are told one at a time
+        answer = as_admin(route.method, path, {**valid, name: foreign[name]})
         if answer.status_code != 400 or name not in error_of(answer).get("details", {}).get("fields", {}):
             taken.append((name, answer.status_code, answer.content[:200]))
             ground = bodies.ground_for(route, admin)

@@ -1,0 +1,50 @@
+"""What the console's templates share: moments, digests, states as coloured words."""
+
+import datetime as dt
+from typing import Any, Final
+
+import orjson
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+register = template.Library()
+
+_COLOURS: Final = {
+    **dict.fromkeys(("active", "pass", "approved", "production"), "good"),
+    **dict.fromkeys(("pre_prod", "warn", "minor", "staging", "pending", "modified"), "fair"),
+    **dict.fromkeys(("rejected", "block", "error", "major", "removed", "overridden"), "bad"),
+}
+_WORDS: Final = {"pre_prod": "pre-production", "active": "live"}
+
+
+@register.filter
+def ago(moment: dt.datetime | None) -> SafeString:
+    """How long ago something was; the moment itself, in the reader's zone, on hover (console.js)."""
+    if moment is None:
+        return SafeString("never")
+    past = timesince(moment, timezone.now(), depth=1)
+    said = "just now" if past.startswith("0") else f"{past} ago"
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>', moment.isoformat(), f"{moment:%Y-%m-%d %H:%M:%S}", said
+    )
+
+
+@register.filter
+def state(word: str) -> SafeString:
+    """A status, a tag, a level: as a coloured word."""
+    return format_html('<span class="pv-state {}">{}</span>', _COLOURS.get(word, "plain"), _WORDS.get(word, word))
+
+
+@register.filter
+def short(digest: str) -> SafeString:
+    """The first twelve digits of a digest; all of them on hover."""
+    return format_html('<code class="pv-digest" title="{}">{}</code>', digest, digest[:12])
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """A JSON value as a person reads it."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()

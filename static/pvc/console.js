@@ -1,0 +1,140 @@
+// The console's own behaviour: dialogs, folded lines, keys, times, trying out, charts. No inline script anywhere.
+"use strict";
+
+(() => {
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+  /** The moment in the reader's own zone, on hover. */
+  function localTimes() {
+    for (const time of all("time[datetime]")) {
+      const moment = new Date(time.dateTime);
+      if (!Number.isNaN(moment.getTime())) {
+        time.title = `${moment.toLocaleString()} (${time.title})`;
+      }
+    }
+  }
+
+  /** A button with data-opens shows the dialog of that id. */
+  function dialogs() {
+    for (const button of all("[data-opens]")) {
+      button.addEventListener("click", () => document.getElementById(button.dataset.opens).showModal());
+    }
+    for (const button of all("[data-closes]")) {
+      button.addEventListener("click", () => button.closest("dialog").close());
+    }
+  }
+
+  /** Nothing is sent twice by two clicks. */
+  function once() {
+    for (const form of all(".pv form[method=post]:not([data-stays])")) {
+      form.addEventListener("submit", (event) => {
+        if (form.dataset.sent) event.preventDefault();
+        form.dataset.sent = "yes";
+      });
+    }
+    window.addEventListener("pageshow", () => all("form[data-sent]").forEach((form) => delete form.dataset.sent));
+  }
+
+  function unfolding() {
+    for (const button of all("[data-unfolds]")) {
+      button.addEventListener("click", () => {
+        document.getElementById(button.dataset.unfolds).hidden = false;
+        button.closest("tbody").remove();
+      });
+    }
+  }
+
+  /** Goes to the next or the previous change of a diff. */
+  let at = -1;
+  function toChange(step) {
+    const changes = all(".pv-diff tbody[data-change]");
+    if (!changes.length) return;
+    changes[at]?.classList.remove("at-hand");
+    at = (at + step + changes.length) % changes.length;
+    changes[at].classList.add("at-hand");
+    changes[at].scrollIntoView({ block: "center" });
+  }
+
+  /** One key each: those of the diff, and whatever says data-key. */
+  function keys() {
+    document.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target.closest("input, textarea, select, dialog[open]")) return;
+      if (event.key === "j") return toChange(1);
+      if (event.key === "k") return toChange(-1);
+      const wanted = all("[data-key]").find((each) => each.dataset.key === event.key);
+      if (wanted) {
+        event.preventDefault();
+        wanted.click();
+      }
+    });
+  }
+
+  /** A form with data-tries is sent in the background, and what comes of it is shown beside it. */
+  function tryingOut() {
+    for (const form of all("form[data-tries]")) {
+      const shown = document.getElementById(form.dataset.tries);
+      const send = async () => {
+        const answer = await fetch(form.action, { method: "POST", body: new FormData(form) });
+        const said = answer.ok ? await answer.json() : { refused: `The server answered ${answer.status}.` };
+        shown.replaceChildren(...rendering(said));
+      };
+      form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        send();
+      });
+      if ("triesAtOnce" in form.dataset) send();
+    }
+  }
+
+  function element(name, text, className = "") {
+    const made = document.createElement(name);
+    made.textContent = text;
+    made.className = className;
+    return made;
+  }
+
+  function* rendering(said) {
+    if (said.refused) {
+      yield element("p", said.refused, "pv-note bad");
+      return;
+    }
+    if (said.missing.length) yield element("p", `Without a value: ${said.missing.join(", ")}`, "pv-note");
+    for (const message of said.messages ?? []) {
+      yield element("h3", message.role);
+      yield element("pre", message.content);
+    }
+    if (!said.messages) yield element("pre", said.text);
+    yield element("p", `About ${said.tokens.toLocaleString()} tokens.`, "pv-hint");
+  }
+
+  /** A canvas with data-chart draws the JSON of the script with that id. */
+  function charts() {
+    for (const canvas of all("canvas[data-chart]")) {
+      const data = JSON.parse(document.getElementById(canvas.dataset.chart).textContent);
+      const colours = ["#7c3aed", "#0f766e", "#b45309", "#be123c"];
+      const sets = data.sets.map((set, place) => ({
+        label: set.label,
+        data: set.values,
+        borderColor: colours[place % colours.length],
+        backgroundColor: colours[place % colours.length],
+        borderWidth: 2,
+        pointRadius: 2,
+        tension: 0.25,
+      }));
+      new Chart(canvas, {
+        type: data.kind ?? "line",
+        data: { labels: data.labels, datasets: sets },
+        options: {
+          animation: false,
+          maintainAspectRatio: false,
+          scales: { y: { beginAtZero: true, ticks: { precision: 0 } } },
+        },
+      });
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const start of [localTimes, dialogs, once, unfolding, keys, tryingOut, charts]) start();
+  });
+})();

@@ -1,0 +1,131 @@
+"""The console in a real Chromium, against the product behind its real web server."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from prompts.models import Namespace
+from tenants.models import Actor, Tenant, User
+from tests import factories
+from tests.live import serving
+
+PASSWORD = "blue-otters-eat-plums"
+#: Where Debian's and other packages put it.
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+MISSING = "No Chromium is found. On Debian: apt-get install chromium"
+
+
+def chromium() -> str:
+    """The browser of this machine. Without one these tests fail."""
+    found = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    assert found is not None, MISSING
+    return found
+
+
+@dataclass
+class Watched:
+    """What went wrong in the browser while a test ran."""
+
+    faults: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page, address: str) -> None:
+        """From here on: script errors, what the policy forbids, requests to anywhere else."""
+        host = urlsplit(address).netloc
+        page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        page.on("console", lambda said: self.faults.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on("request", lambda sent: self._of(sent.url, host))
+        page.on("dialog", lambda dialog: (self.faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.add_init_script(
+            "document.addEventListener('securitypolicyviolation', "
+            "(event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"
+        )
+
+    def _of(self, url: str, host: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob") and parts.netloc != host:
+            self.faults.append(f"foreign request: {url}")
+
+
+@dataclass
+class Console:
+    """Somebody's browser, and where the console is."""
+
+    address: str
+    browser: Browser
+    watched: Watched
+    tenant: Tenant
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def as_person(self, name: str, *, width: int = 1280, **options: Any) -> Page:
+        """A new window of this person, logged in."""
+        context = self.browser.new_context(viewport={"width": width, "height": 900}, **options)
+        self.contexts.append(context)
+        page = context.new_page()
+        self.watched.watch(page, self.address)
+        page.goto(f"{self.address}/admin/")
+        page.fill("input[name=username]", f"{name}-{self.tenant.slug}")
+        page.fill("input[name=password]", PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_url(f"{self.address}/admin/")
+        return page
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[Browser]:
+    """One Chromium for all tests of this process, with a fresh profile."""
+    # Playwright runs a loop in this thread; Django, seeing it, would refuse to touch the database from the test itself.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=chromium(), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def console(committed: None, settings: Any, started: Browser) -> Iterator[Console]:
+    """A tenant with alice, who writes, bob, who reviews, and ada, who administers; and nothing else."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+    tenant = factories.make_tenant()
+    with serving(environment={"RATE_LIMIT_CONSOLE": "0", "RATE_LIMIT_ANONYMOUS": "0"}) as address:
+        console = Console(address, started, Watched(), tenant)
+        yield console
+        for context in console.contexts:
+            context.close()
+    assert console.watched.faults == []
+
+
+Person = Callable[..., Actor]
+
+
+@pytest.fixture
+def person(console: Console) -> Person:
+    """Makes a person who may log in to the console."""
+
+    def make(name: str, *groups: str) -> Actor:
+        actor = factories.make_actor(console.tenant, f"{name}-{console.tenant.slug}", *groups)
+        user = User.objects.get(pk=actor.author.pk)
+        user.is_staff = True
+        user.set_password(PASSWORD)
+        user.save()
+        return actor
+
+    return make
+
+
+@pytest.fixture
+def default(console: Console) -> Namespace:
+    return Namespace.objects.get(tenant=console.tenant, slug="default")
+
+
+@pytest.fixture
+def shots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Where a test puts its pictures."""
+    return tmp_path
