@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import URLPattern, reverse_lazy
 
+from audit import pages as log
 from deployments.pages import home, library, playground, review
 from pvc.pages import button, page
 from tenants import pages as people
@@ -30,7 +31,12 @@ urlpatterns: list[URLPattern] = [
     button("version/<uuid:version_id>/promote", review.Promote, "promote"),
     button("version/<uuid:version_id>/override", review.Override, "override"),
     button("version/<uuid:version_id>/request-approval", review.RequestApproval, "request-approval"),
+    button("version/<uuid:version_id>/set-tag", review.SetTag, "set-tag"),
     button("version/<uuid:version_id>/try-out", playground.TryOut, "try-out"),
+    # the audit log
+    page("log/", log.LogPage, "log"),
+    button("log/verify", log.Verify, "verify-log"),
+    button("log/checkpoint", log.CheckpointNote, "checkpoint"),
 ]
 
 #: What the sidebar leads to: group, title, icon, address, the scope it takes.
@@ -47,7 +53,7 @@ _SIDEBAR: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             ("Tag moves", "swap_vert", "admin:prompts_tagmove_changelist", "prompts:read"),
             ("Policy changes", "rule", "admin:prompts_policychange_changelist", "prompts:read"),
-            ("Log entries", "history", "admin:audit_auditentry_changelist", "audit:read"),
+            ("Audit log", "history", "console:log", "audit:read"),
             ("People", "group", "admin:tenants_user_changelist", "admin"),
         ),
     ),

@@ -17,6 +17,18 @@ _COLOURS: Final = {
     **dict.fromkeys(("pre_prod", "warn", "minor", "staging", "pending", "modified"), "fair"),
     **dict.fromkeys(("rejected", "block", "error", "major", "removed", "overridden"), "bad"),
 }
+_MOVES: Final = {
+    "set": "set by hand",
+    "remove": "taken away",
+    "promote": "promoted",
+    "approve": "approved",
+    "reject": "rejected",
+    "override": "overridden",
+    "rollback": "rolled back",
+    "promote_pre_prod": "put up for approval",
+    "activate": "went live",
+    "archive": "archived",
+}
 _WORDS: Final = {"pre_prod": "pre-production", "active": "live"}
 
 
@@ -36,6 +48,12 @@ def ago(moment: dt.datetime | None) -> SafeString:
 def state(word: str) -> SafeString:
     """A status, a tag, a level: as a coloured word."""
     return format_html('<span class="pv-state {}">{}</span>', _COLOURS.get(word, "plain"), _WORDS.get(word, word))
+
+
+@register.filter
+def how(kind: str) -> str:
+    """In words, how a tag was moved (`TagMove.kind`)."""
+    return _MOVES.get(kind, kind)
 
 
 @register.filter

@@ -22,8 +22,6 @@ _PASSWORD_AT, _TENANT = "password_at", "tenant"
 class PasswordAsked(Forbidden):
     """A decision in a session whose password was given too long ago."""
 
-    code = "PASSWORD_ASKED"
-
 
 class ConsoleBackend(ModelBackend):
     """Django's own, but a suspended tenant's people stay outside; asked at each request of theirs."""

@@ -12,7 +12,7 @@ from deployments.pages.finding import version_shown
 from prompts import diff, impact
 from prompts.content import Content
 from prompts.lifecycle import ApprovalForm, Rejection, Targets, found_in
-from prompts.models import Prompt, PromptVersion
+from prompts.models import NamespacePolicy, Prompt, PromptVersion
 from prompts.names import PRODUCTION, STAGING
 from pvc.api import Form, Text
 from pvc.pages import Button, Page
@@ -38,7 +38,7 @@ class ReviewPage(Page):
         self.title = f"{prompt.slug}, version {version.number}"
         live = prompt.versions.in_production_of(prompt).first()
         against = self._against(prompt, version, live)
-        tags = version.tag_names
+        tags, terms = version.tag_names, prompt.namespace.policy
         return {
             "version": version,
             "prompt": prompt,
@@ -48,8 +48,10 @@ class ReviewPage(Page):
             "fields": fields_of(version),
             "contributors": sorted(each.user.username for each in version.contributors.all()),
             "decisions": sorted(version.approvals.all(), key=lambda each: each.pk),
-            "unmet": policy.unmet_of(version, prompt.namespace.policy) if version.is_sealed else [],
-            "can": self._can(version, tags),
+            "targets": sorted(each.user_id for each in version.targets.all()),
+            "unmet": policy.unmet_of(version, terms) if version.status in ("pre_prod", "retired") else [],
+            "can": self._can(version, tags, terms),
+            "custom_tags": terms.custom_tags,
             "reason_characters": promotion.REASON_CHARACTERS,
             **self._compared(version, against),
         }
@@ -77,7 +79,7 @@ class ReviewPage(Page):
             "impact": impact.assess(old, version.served, found) if against else None,
         }
 
-    def _can(self, version: PromptVersion, tags: list[str]) -> dict[str, bool]:
+    def _can(self, version: PromptVersion, tags: list[str], terms: NamespacePolicy) -> dict[str, bool]:
         """Which buttons are worth showing; whether they do anything, the verb decides."""
         actor, waits = self.actor, STAGING in tags and PRODUCTION not in tags
         is_free = version.is_sealed and not version.prompt.is_archived
@@ -86,6 +88,7 @@ class ReviewPage(Page):
             "promote": is_free and PRODUCTION not in tags and actor.may("prompts:promote"),
             "override": is_free and PRODUCTION not in tags and actor.may("prompts:override"),
             "request": is_free and not waits and PRODUCTION not in tags and actor.may("prompts:write"),
+            "tag": is_free and bool(terms.custom_tags) and actor.may("prompts:write"),
         }
 
 
@@ -166,4 +169,20 @@ class RequestApproval(VersionButton):
         targets = self.read(Targets, target_users=users).get("target_users") or []
         promotion.promote_pre_prod(version, targets=targets, by=self.actor)
         self.say(f"Version {version.number} is in pre-production and waits for decisions.")
+        return self.page_of(version)
+
+
+class SetTag(VersionButton):
+    """Points a tag at a version. As at the API's door, `production` takes another right than the others."""
+
+    audited = "tag.moved"
+
+    def get_permission_required(self) -> tuple[str, ...]:
+        return ("prompts:promote",) if self.request.POST.get("tag") == PRODUCTION else ("prompts:write",)
+
+    def press(self, **_: Any) -> str:
+        version, name = self.version(), self.request.POST.get("tag", "")
+        reason = self.read(Reason).get("reason", "")
+        promotion.set_tag(version.prompt, name, version=version, reason=reason, by=self.actor)
+        self.say(f"{name} points at version {version.number}.")
         return self.page_of(version)

@@ -1,6 +1,7 @@
 """The one table of what can happen holds exactly what the code records, and sends what is promised."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,10 +32,10 @@ PUBLIC = {
 }
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    for folder in (*APPS, REPOSITORY / "pvc"):
-        for path in sorted(folder.rglob("*.py")):
-            yield path, ast.parse(path.read_text())
+@functools.cache
+def trees() -> tuple[tuple[Path, ast.Module], ...]:
+    folders = (*APPS, REPOSITORY / "pvc")
+    return tuple((path, ast.parse(path.read_text())) for folder in folders for path in sorted(folder.rglob("*.py")))
 
 
 def texts_in(node: ast.expr) -> list[str]:
@@ -56,6 +57,7 @@ def called(name: str) -> Iterator[tuple[Path, ast.Call]]:
                     yield path, node
 
 
+@functools.cache
 def recorded() -> dict[str, set[frozenset[str]]]:
     """Every verb in a `record(...)`, with the fields it is given at each place."""
     found: dict[str, set[frozenset[str]]] = {}

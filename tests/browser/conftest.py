@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
 
 from prompts.models import Namespace
 from tenants.models import Actor, Tenant, User
@@ -17,6 +18,8 @@ from tests import factories
 from tests.live import serving
 
 PASSWORD = "blue-otters-eat-plums"
+#: For how long something may not be there yet, in milliseconds.
+WAIT = 15_000
 #: Where Debian's and other packages put it.
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 MISSING = "No Chromium is found. On Debian: apt-get install chromium"
@@ -34,18 +37,28 @@ class Watched:
     """What went wrong in the browser while a test ran."""
 
     faults: list[str] = field(default_factory=list)
+    #: What the browser says by itself where a test asks for a refusal.
+    expected: list[str] = field(default_factory=list)
 
     def watch(self, page: Page, address: str) -> None:
         """From here on: script errors, what the policy forbids, requests to anywhere else."""
         host = urlsplit(address).netloc
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
-        page.on("console", lambda said: self.faults.append(f"console: {said.text}") if said.type == "error" else None)
+        page.on("console", self._heard)
         page.on("request", lambda sent: self._of(sent.url, host))
-        page.on("dialog", lambda dialog: (self.faults.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._asked)
         page.add_init_script(
             "document.addEventListener('securitypolicyviolation', "
             "(event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`))"
         )
+
+    def _heard(self, said: ConsoleMessage) -> None:
+        if said.type == "error" and said.text not in self.expected:
+            self.faults.append(f"console: {said.text}")
+
+    def _asked(self, dialog: Dialog) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _of(self, url: str, host: str) -> None:
         parts = urlsplit(url)
@@ -67,6 +80,7 @@ class Console:
         """A new window of this person, logged in."""
         context = self.browser.new_context(viewport={"width": width, "height": 900}, **options)
         self.contexts.append(context)
+        context.set_default_timeout(WAIT)
         page = context.new_page()
         self.watched.watch(page, self.address)
         page.goto(f"{self.address}/admin/")
@@ -126,6 +140,17 @@ def default(console: Console) -> Namespace:
 
 
 @pytest.fixture
-def shots(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where a test puts its pictures."""
-    return tmp_path
+def pictures(tmp_path: Path) -> Path:
+    """Where a test puts its pictures: with SCREENSHOTS=docs/images those of the documentation are made anew."""
+    return Path(os.environ.get("SCREENSHOTS") or tmp_path)
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core calls serious or critical on a page, each with where it is."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {node['html'][:200]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+        for node in each["nodes"]
+    ]

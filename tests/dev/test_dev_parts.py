@@ -269,6 +269,23 @@ def test_pytest_is_told_the_tier_unless_the_caller_has_chosen(
     assert dev.pytest_arguments(given) == told
 
 
+@pytest.mark.parametrize(
+    ("given", "reached"),
+    [
+        ([], True),
+        (["-k", "approve"], True),
+        (["--long"], True),
+        (["--quick"], False),
+        (["tests"], True),
+        (["tests/browser/test_drafts.py::test_a"], True),
+        (["tests/audit"], False),
+        (["tests/audit", "tests/browser"], True),
+    ],
+)
+def test_a_browser_is_looked_for_where_its_tests_are_run(dev: ModuleType, given: list[str], reached: bool) -> None:
+    assert dev.wants_browser(given) == reached
+
+
 def test_without_a_command_it_explains_itself() -> None:
     said = subprocess.run([ROOT / "dev"], capture_output=True, text=True, check=True).stdout
     assert "./dev up" in said

@@ -1,0 +1,105 @@
+"""What is true of every page and every button of the console, whichever are added."""
+# ruff: noqa: S608 — the statements are put together from the names of tables
+
+import itertools
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.test import Client as Browser
+
+from tenants.models import Actor
+from tests import factories
+from tests.console.routes import BUTTONS, PAGES, ROUTES, Route, logged_in, things_of
+
+#: Rows that a reader's visit may change.
+NOTED = {"django_session", "axes_accesslog", "axes_accessattempt", "tenants_user"}
+
+
+@pytest.fixture
+def things(admin: Actor) -> dict[str, Any]:
+    return things_of(admin)
+
+
+def rows() -> dict[str, Any]:
+    """A fingerprint of every table of ours."""
+    names = sorted(model._meta.db_table for model in apps.get_models() if model._meta.managed)
+    with connection.cursor() as cursor:
+        found = {}
+        for name in names:
+            if name not in NOTED:
+                cursor.execute(f"SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM \"{name}\" t")
+                found[name] = cursor.fetchone()[0]
+    return found
+
+
+def of_tenants(routes: list[Route]) -> list[Route]:
+    return [each for each in routes if not each.is_for_staff]
+
+
+@pytest.mark.parametrize("route", of_tenants(PAGES), ids=lambda each: each.name)
+def test_a_page_is_shown_in_few_queries_and_changes_nothing(
+    admin: Actor, things: dict[str, Any], route: Route, django_assert_max_num_queries: Any
+) -> None:
+    browser, before = logged_in(admin), rows()
+    with django_assert_max_num_queries(30):
+        answer = browser.get(route.address(things))
+    assert answer.status_code == 200
+    assert rows() == before
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda each: each.name)
+def test_nobody_gets_in_without_a_log_in(db: None, things: dict[str, Any], route: Route) -> None:
+    before = rows()
+    answer = Browser().generic("POST" if route.is_button else "GET", route.address(things))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/admin/login/")
+    assert rows() == before
+
+
+@pytest.mark.parametrize("route", BUTTONS, ids=lambda each: each.name)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+def test_a_button_is_pressed_by_post_alone(admin: Actor, things: dict[str, Any], route: Route, method: str) -> None:
+    before = rows()
+    assert logged_in(admin).generic(method, route.address(things)).status_code in (404, 405)
+    assert rows() == before
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda each: each.name)
+def test_nothing_is_taken_without_a_csrf_token(admin: Actor, things: dict[str, Any], route: Route) -> None:
+    before = rows()
+    browser = logged_in(admin, enforce_csrf_checks=True)
+    assert browser.post(route.address(things), {"reason": "a reason that is long enough"}).status_code == 403
+    assert rows() == before
+
+
+@pytest.mark.parametrize("route", [each for each in ROUTES if each.parameters], ids=lambda each: each.name)
+def test_another_tenants_things_are_not_there(eve: Actor, admin: Actor, things: dict[str, Any], route: Route) -> None:
+    """Each id in turn is that of another tenant; the answer is a refusal that says nothing, and nothing changes."""
+    theirs = things_of(eve)
+    browser = logged_in(eve)
+    before = rows()
+    for name in route.parameters:
+        if name.endswith("_id"):
+            answer = browser.generic("POST" if route.is_button else "GET", route.address(theirs | {name: things[name]}))
+            assert answer.status_code in (302, 404)
+            assert answer.status_code == 404 or answer["Location"] == "/admin/"
+    assert rows() == before
+
+
+@pytest.mark.parametrize("route", of_tenants(ROUTES), ids=lambda each: each.name)
+def test_whoever_holds_no_right_is_refused(acme: Any, things: dict[str, Any], route: Route) -> None:
+    nobody = factories.make_actor(acme, "nobody", "Author")
+    nobody.author.groups.clear()
+    before = {name: each for name, each in rows().items() if name not in ("audit_auditentry", "audit_audithead")}
+    answer = logged_in(nobody).generic("POST" if route.is_button else "GET", route.address(things))
+    assert answer.status_code == 403
+    after = rows()
+    assert {name: after[name] for name in before} == before
+
+
+def test_every_name_is_used_once() -> None:
+    names = [each.name for each in ROUTES]
+    assert [name for name, run in itertools.groupby(sorted(names)) if len(list(run)) > 1] == []
+    assert len(BUTTONS) > 5 < len(PAGES)
