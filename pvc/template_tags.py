@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import orjson
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -30,6 +31,12 @@ _MOVES: Final = {
     "archive": "archived",
 }
 _WORDS: Final = {"pre_prod": "pre-production", "active": "live"}
+
+
+@register.simple_tag
+def oidc_provider() -> str:
+    """What people call the log-in provider; empty where there is none."""
+    return str(settings.OIDC_PROVIDER_NAME) if settings.OIDC_ISSUER else ""
 
 
 @register.filter

@@ -1,5 +1,6 @@
 """The table of contents. Literal words stand before `<ref:ref>`, hot routes before the rest."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 
@@ -27,6 +28,7 @@ urlpatterns = [
     path("health", health.health, name="health"),
     path("ready", health.ready, name="ready"),
     path("metrics", health.metrics, name="metrics"),
+    *([path("admin/oidc/", include("mozilla_django_oidc.urls"))] if settings.OIDC_ISSUER else []),
     path("admin/", include("pvc.console")),
     path("admin/", admin.site.urls),
     re_path(r"^api/", no_such_route, name="no-such-route"),

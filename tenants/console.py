@@ -72,7 +72,9 @@ def require_fresh(request: HttpRequest, password: str) -> None:
     if is_fresh(request):
         return
     user = request.user
-    if not password or not isinstance(user, User):
+    if not isinstance(user, User) or not user.has_usable_password():
+        raise PasswordAsked("You logged in more than an hour ago: log in again to decide. Nothing was changed.")
+    if not password:
         raise PasswordAsked("You logged in more than an hour ago: give your password to decide. Nothing was changed.")
     if authenticate(request, username=user.username, password=password) != user:
         raise PasswordAsked("This is not your password. Nothing was changed.")

@@ -31,7 +31,8 @@ def rows(text: str, heading: str) -> list[list[str]]:
 
 def documented() -> dict[str, list[str]]:
     """Each variable that has a row, with the row."""
-    headings = ("Required", "Where people reach it", "The audit log", "How much", "The rest")
+    headings = ("Required", "Where people reach it", "The audit log")
+    headings += ("Log-in through a provider", "How much", "The rest")
     return {row[0].strip("`"): row[1:] for heading in headings for row in rows(CONFIGURATION, heading)}
 
 
