@@ -31,8 +31,8 @@ def rows(text: str, heading: str) -> list[list[str]]:
 
 def documented() -> dict[str, list[str]]:
     """Each variable that has a row, with the row."""
-    headings = ("Required", "Where people reach it", "The audit log")
-    headings += ("Log-in through a provider", "How much", "The rest")
+    settings = ("Where people reach it", "The audit log", "Log-in through a provider", "How much")
+    headings = ("Required", *settings, "The rest")
     return {row[0].strip("`"): row[1:] for heading in headings for row in rows(CONFIGURATION, heading)}
 
 

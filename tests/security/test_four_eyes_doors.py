@@ -32,6 +32,8 @@ from tenants import actions
 from tenants.models import Actor, ApiKey, Tenant, User
 from tenants.scopes import GATEWAY, SCOPES
 from tests import factories
+from tests.console.routes import BUTTONS, logged_in
+from tests.console.routes import Route as ConsoleRoute
 from tests.factories import Client, client_of, json_of
 from tests.security.bodies import WRITE_ROUTES, Route
 
@@ -527,6 +529,71 @@ def by_console(model: Any) -> Callable[[Ground], None]:
     return through
 
 
+#: Buttons that are no door, each with why.
+EXCLUDED_BUTTONS = {
+    "override": "is what one person may do alone, and is announced: see ALONE",
+    "archive": "ends what is served, under its own right and audit verb: see ALONE",
+    "choose-tenant": "is for platform staff, and only looks",
+}
+#: What the forms of the console can say, all at once: a button takes the fields that it knows.
+FORM = {
+    "reason": REASON,
+    "comment": REASON,
+    "change_note": REASON,
+    "tag": "production",
+    "required_approvals": "0",
+    "custom_tags": "live",
+    "max_tokens": "999999",
+    "enforcement": "warn",
+    "name": "another",
+    "slug": "another",
+    "namespace": "guarded",
+    "type": "text",
+    "body": "A text from the console",
+    "variables": "{}",
+    "config": "{}",
+    "owner": "bob",
+    "scopes": "prompts:approve",
+    "target_users": "a-pilot",  # whoever is named is served it: that is what pre-production is
+}
+
+
+def by_button(route: ConsoleRoute) -> Callable[[Ground], None]:
+    """The button pressed for everything that its address can name, with forms that say all that could do harm."""
+
+    def through(ground: Ground) -> None:
+        ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": 0})
+        ground.draft("A draft")
+        browser = logged_in(ground.admin)
+        for chosen in itertools.product(*(_named(ground, name) for name in route.parameters)):
+            address = route.address(dict(zip(route.parameters, chosen, strict=True)))
+            for number in (4, 3, 1):
+                version = ground.versions[number - 1]
+                form = {"digest": version.digest, "expected_version_id": ground.id(3), "version": number, **FORM}
+                answer = browser.post(address, form)
+                assert answer.status_code < 500
+                ground.require_same(f"{route.name} {address} of {number} ({answer.status_code})")
+                answer = browser.post(
+                    address, {**form, "tag": "staging", "enforcement": "block", "required_approvals": 9}
+                )
+                assert answer.status_code < 500
+                ground.require_same(f"{route.name} {address} of {number} otherwise ({answer.status_code})")
+        ground.every_road(4)
+
+    return through
+
+
+def _named(ground: Ground, name: str) -> list[Any]:
+    """What a parameter of a console's address can name."""
+    if name == "prompt_id":
+        return [ground.prompt.pk]
+    if name == "number":
+        return [1, 3, 4]
+    if name == "namespace_id":
+        return [ground.prompt.namespace_id]
+    return _values(ground, name)
+
+
 # ----------------------------------------------------------------------------- several calls together
 def weaken_first(ground: Ground) -> None:
     """The policy is asked to be weaker, and the same person agrees, through another key too."""
@@ -894,6 +961,7 @@ DOORS: dict[str, Callable[..., None]] = {
     **{str(route): by_route(route) for route in WRITE_ROUTES if (route.method, route.name) not in EXCLUDED},
     **{f"manage.py {name}": by_command(name) for name in COMMANDS},
     **{f"console: {model._meta.verbose_name_plural}": by_console(model) for model in MODELS},
+    **{f"button: {route.name}": by_button(route) for route in BUTTONS if route.name not in EXCLUDED_BUTTONS},
     **{scenario.__name__.replace("_", " "): scenario for scenario in SCENARIOS},
 }
 
@@ -927,6 +995,10 @@ def test_every_command_is_a_door_or_excluded_by_name() -> None:
 
 def test_the_console_is_a_door_for_every_model_it_shows() -> None:
     assert {"Tag", "TagMove", "Namespace", "PromptVersion", "User"} <= {model.__name__ for model in MODELS}
+
+
+def test_every_button_is_a_door_or_excluded_by_name() -> None:
+    assert EXCLUDED_BUTTONS.keys() <= {route.name for route in BUTTONS}
 
 
 @pytest.mark.parametrize(("method", "path", "body", "verb"), ALONE.values(), ids=list(ALONE))

@@ -1,0 +1,90 @@
+"""An administrator's day in a real browser: a key issued, narrowed and revoked; the log searched and verified."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from audit import sealing
+from tenants import actions
+from tenants.models import ApiKey
+from tests.audit.logs import grow
+from tests.browser.conftest import Console, Person, serious
+from tests.factories import Client
+
+pytestmark = pytest.mark.full
+
+NARROW = 390
+
+
+def told(page: Page, sentence: str) -> None:
+    expect(page.locator("body")).to_contain_text(sentence)
+
+
+def test_a_key_is_issued_copied_narrowed_and_revoked(console: Console, person: Person, pictures: Path) -> None:
+    admin = person("ada", "Administrator")
+    actions.create_user(f"robot-{console.tenant.slug}", groups=["Author"], service_owner=admin.author, by=admin)
+    ada = console.as_person("ada")
+    ada.click("nav >> text=API keys")
+    ada.click("text=Issue a key")
+    assert serious(ada) == []
+    ada.fill("text=Name", "nightly evaluation")
+    ada.select_option("text=Acts as", label=f"robot-{console.tenant.slug}, a service account of {admin.name}")
+    ada.check("[value='prompts:read']")
+    ada.check("[value='prompts:write']")
+    ada.screenshot(path=pictures / "key-new.png", full_page=True)
+    ada.click("button:text('Issue the key')")
+    text = ada.input_value("#key-text")
+    assert serious(ada) == []
+    ada.screenshot(path=pictures / "key-issued.png")
+    assert Client(text).post("/prompts", {"name": "one", "template": "x"}).status_code == 201
+    ada.click("button:text('Copy')")
+    expect(ada.locator("button:text('Copied')")).to_be_visible()
+
+    ada.click("text=I have it")
+    expect(ada.locator("body")).not_to_contain_text(text)
+    assert serious(ada) == []
+    ada.screenshot(path=pictures / "keys.png", full_page=True)
+    ada.click("text=nightly evaluation")
+    assert serious(ada) == []
+    ada.screenshot(path=pictures / "key.png", full_page=True)
+    ada.uncheck("[value='prompts:write']")
+    ada.click("button:text('Narrow the key')")
+    told(ada, "The key nightly evaluation is narrower now.")
+    assert Client(text).post("/prompts", {"name": "two", "template": "x"}).status_code == 403
+    ada.click("button:text('Revoke')")
+    ada.click("dialog >> button:text('Revoke the key')")
+    told(ada, "no process takes it any more")
+    assert Client(text).get("/prompts").status_code == 401
+    assert ApiKey.objects.get(name="nightly evaluation", tenant=console.tenant).revoked_at is not None
+
+
+@pytest.mark.parametrize("width", [1280, NARROW])
+def test_the_log_is_searched_and_verified(console: Console, person: Person, pictures: Path, width: int) -> None:
+    person("ada", "Administrator")
+    grow(console.tenant, 60)
+    sealing.seal(console.tenant.pk)
+    grow(console.tenant, 3)
+    ada = console.as_person("ada", width=width)
+    ada.goto(f"{console.address}/admin/log/")
+    ada.locator("td details").nth(1).locator("summary").click()
+    assert serious(ada) == []
+    ada.screenshot(path=pictures / f"log-{width}.png", full_page=width == NARROW)
+    if width == NARROW:
+        assert ada.evaluate("document.documentElement.scrollWidth") <= width
+    ada.select_option("text=What", "user.created")
+    ada.click("button:text('Search')")
+    expect(ada.locator("table")).to_contain_text(f"ada-{console.tenant.slug}")
+    expect(ada.locator("table")).not_to_contain_text("namespace.updated")
+
+    with ada.expect_download() as download:
+        ada.click("button:text('Download the signed note')")
+    note = Path(download.value.path()).read_text()
+    assert download.value.suggested_filename.startswith(f"checkpoint-{console.tenant.slug}-")
+    ada.click("text=Compare with a checkpoint that you kept")
+    ada.fill("#log-note", note)
+    ada.click("button:text('Verify everything')")
+    told(ada, "The log is whole")
+    told(ada, "3 newer ones wait for the next")
+    assert serious(ada) == []
+    ada.screenshot(path=pictures / f"log-verified-{width}.png", full_page=True)
