@@ -18,6 +18,9 @@ from tests import factories
 from tests.live import serving
 
 PASSWORD = "blue-otters-eat-plums"
+#: The folder of the pictures that the documents show. They are made anew by
+#: SCREENSHOTS=$PWD/docs/images ./dev test -n0 tests/browser -k a_reviewers_day
+SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 #: For how long something may not be there yet, in milliseconds.
 WAIT = 15_000
 #: Where Debian's and other packages put it.
@@ -76,6 +79,10 @@ class Console:
     tenant: Tenant
     contexts: list[BrowserContext] = field(default_factory=list)
 
+    def called(self, name: str) -> str:
+        """The name of somebody in this tenant: nobody else in the installation has it. In pictures it is short."""
+        return name if SCREENSHOTS else f"{name}-{self.tenant.slug}"
+
     def as_person(self, name: str, *, width: int = 1280, **options: Any) -> Page:
         """A new window of this person, logged in."""
         context = self.browser.new_context(viewport={"width": width, "height": 900}, **options)
@@ -84,7 +91,7 @@ class Console:
         page = context.new_page()
         self.watched.watch(page, self.address)
         page.goto(f"{self.address}/admin/")
-        page.fill("input[name=username]", f"{name}-{self.tenant.slug}")
+        page.fill("input[name=username]", self.called(name))
         page.fill("input[name=password]", PASSWORD)
         page.click("button[type=submit]")
         page.wait_for_url(f"{self.address}/admin/")
@@ -124,7 +131,7 @@ def person(console: Console) -> Person:
     """Makes a person who may log in to the console."""
 
     def make(name: str, *groups: str) -> Actor:
-        actor = factories.make_actor(console.tenant, f"{name}-{console.tenant.slug}", *groups)
+        actor = factories.make_actor(console.tenant, console.called(name), *groups)
         user = User.objects.get(pk=actor.author.pk)
         user.is_staff = True
         user.set_password(PASSWORD)
@@ -141,8 +148,8 @@ def default(console: Console) -> Namespace:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Where a test puts its pictures: with SCREENSHOTS=docs/images those of the documentation are made anew."""
-    return Path(os.environ.get("SCREENSHOTS") or tmp_path)
+    """Where a test puts its pictures."""
+    return Path(SCREENSHOTS or tmp_path)
 
 
 def serious(page: Page) -> list[str]:

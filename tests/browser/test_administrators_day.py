@@ -88,3 +88,47 @@ def test_the_log_is_searched_and_verified(console: Console, person: Person, pict
     told(ada, "3 newer ones wait for the next")
     assert serious(ada) == []
     ada.screenshot(path=pictures / f"log-verified-{width}.png", full_page=True)
+
+
+def test_a_policy_is_weakened_by_two_and_a_tier_made(console: Console, person: Person, pictures: Path) -> None:
+    person("ada", "Administrator")
+    person("grace", "Administrator")
+    ada = console.as_person("ada")
+    ada.click("nav >> text=Namespaces")
+    assert serious(ada) == []
+    ada.click("text=New namespace")
+    ada.fill("text=Slug", "support")
+    ada.fill("#new-name", "Support")
+    ada.select_option("text=Approvals before production", "2")
+    assert serious(ada) == []
+    ada.screenshot(path=pictures / "namespace-new.png", full_page=True)
+    ada.click("button:text('Make the namespace')")
+    told(ada, "The namespace support is there.")
+    ada.click("button:text('New tier')")
+    ada.fill("#new-tier-name", "small")
+    ada.fill("#new-tier-tokens", "500")
+    ada.click("button:text('Make the tier')")
+    told(ada, "The budget tier small is there.")
+    ada.click("[aria-labelledby=policy] >> button:text('Change')")
+    ada.select_option("#change-approvals", "0")
+    ada.fill("#change-tags", "pilot, canary")
+    ada.screenshot(path=pictures / "namespace-change.png")
+    ada.click("button:text('Change the namespace')")
+    told(ada, "it waits until another person approves it")
+    assert serious(ada) == []
+    ada.screenshot(path=pictures / "namespace.png", full_page=True)
+    ada.click("button:text('Approve') >> nth=0")
+    ada.click("dialog >> button:text('Approve the change')")
+    told(ada, "is decided by another person than the one who asked for it")
+
+    grace = console.as_person("grace", width=NARROW)
+    grace.goto(f"{console.address}/admin/namespaces/")
+    grace.click("text=support")
+    assert serious(grace) == []
+    grace.screenshot(path=pictures / f"namespace-{NARROW}.png", full_page=True)
+    assert grace.evaluate("document.documentElement.scrollWidth") <= NARROW
+    grace.click("button:text('Approve') >> nth=0")
+    assert serious(grace) == []
+    grace.click("dialog >> button:text('Approve the change')")
+    told(grace, "The change is approved, and made.")
+    told(grace, "nothing needs a second person")

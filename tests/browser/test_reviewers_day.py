@@ -6,6 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from deployments.actions import promotion
+from prompts.actions import drafts
+from prompts.content import content_of
 from prompts.models import Namespace, Prompt
 from tenants.models import Actor
 from tests import factories
@@ -45,7 +47,17 @@ def prompt(person: Person, default: Namespace) -> Prompt:
     factories.change_policy(default, required_approvals=1)
     second = factories.make_version(prompt, NEW, by=alice, variables=VARIABLES, config={"temperature": 0.2})
     promotion.promote_pre_prod(second, by=alice)
+    others(default, alice=alice, bob=bob)
     return prompt
+
+
+def others(default: Namespace, *, alice: Actor, bob: Actor) -> None:
+    """What else goes on: another request of alice's, one of bob's, and a draft of his."""
+    for slug, by in (("summary", alice), ("greeting", bob)):
+        prompt = factories.make_prompt(default, by=by, slug=slug, body="Summarise in three sentences:\n{{ text }}")
+        second = factories.make_version(prompt, "Summarise in two short sentences:\n{{ text }}", by=by)
+        promotion.promote_pre_prod(second, by=by)
+        drafts.create_draft(prompt, content_of("text", "Summarise {{ text }} in one line."), by=bob)
 
 
 def live(prompt: Prompt) -> int:
