@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from deployments import policy
+from deployments import policy, serving
 from deployments.actions import promotion
 from deployments.pages import lines
 from deployments.pages.fields import fields_of
@@ -83,11 +83,13 @@ class ReviewPage(Page):
         """Which buttons are worth showing; whether they do anything, the verb decides."""
         actor, waits = self.actor, STAGING in tags and PRODUCTION not in tags
         is_free = version.is_sealed and not version.prompt.is_archived
+        is_former = PRODUCTION not in tags and serving.is_released(version)
         return {
             "decide": waits and actor.may("prompts:approve"),
             "promote": is_free and PRODUCTION not in tags and actor.may("prompts:promote"),
             "override": is_free and PRODUCTION not in tags and actor.may("prompts:override"),
             "request": is_free and not waits and PRODUCTION not in tags and actor.may("prompts:write"),
+            "go_back": is_free and is_former and actor.may("prompts:promote"),
             "tag": is_free and bool(terms.custom_tags) and actor.may("prompts:write"),
         }
 

@@ -184,6 +184,13 @@ def test_going_back_is_shown_before_it_is_done(prompt: Prompt, bob: Actor, alice
     assert live(prompt) == 1
 
 
+def test_what_was_live_before_leads_back_to_itself(prompt: Prompt, bob: Actor) -> None:
+    promotion.approve(version(prompt, 2), by=bob)
+    back = reverse("console:back-to", args=[prompt.pk, 1])
+    assert back in logged_in(bob).get(address(prompt, 1)).content.decode()
+    assert back not in logged_in(bob).get(address(prompt, 2)).content.decode()
+
+
 # ----------------------------------------------------------------------------- the password, asked again
 @pytest.fixture
 def old_login(bob: Actor, settings: Any) -> Browser:
