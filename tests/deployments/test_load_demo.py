@@ -167,12 +167,13 @@ def test_every_version_renders_with_the_example_of_its_prompt(acme: Tenant, as_a
     assert rendered == PromptVersion.objects.filter(tenant=acme).count()
 
 
-def test_people_are_made_and_nothing_asks_for_approval(acme: Tenant) -> None:
+def test_people_are_made_and_what_is_in_staging_of_one_namespace_waits(acme: Tenant) -> None:
     load()
     found = User.objects.filter(tenant=acme)
     assert {user.username: [group.name for group in user.groups.all()] for user in found} == PEOPLE
     asked = {space.slug: space.policy.required_approvals for space in Namespace.objects.filter(tenant=acme)}
-    assert asked == {"default": 0, "support": 0, "workbench": 0}
+    assert asked == {"default": 0, "support": 0, "workbench": 1}
+    assert Tag.objects.filter(tenant=acme).awaiting_approval().count() == 5
 
 
 def test_loading_twice_changes_nothing_and_says_so(acme: Tenant) -> None:
@@ -301,6 +302,23 @@ def test_a_broken_file_is_named_and_nothing_of_any_prompt_is_stored(
     assert "broken.yaml" in str(refused.value)
     assert not Prompt.objects.filter(tenant=acme).exists()
     assert not PromptVersion.objects.filter(tenant=acme).exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("one: -1", "A namespace and a number of approvals are expected."),
+        ("one: true", "A namespace and a number of approvals are expected."),
+        ("- one", "A namespace and a number of approvals are expected."),
+        ("nowhere: 1", "There is no namespace nowhere here."),
+    ],
+)
+def test_approvals_that_are_not_said_rightly_are_named(acme: Tenant, tmp_path: Path, text: str, sentence: str) -> None:
+    folder = Path(folder_with(tmp_path, fine=STORY))
+    (folder / "approvals.yaml").write_text(text)
+    with pytest.raises(CommandError, match=re.escape(sentence)):
+        load("--folder", str(folder))
+    assert not Prompt.objects.filter(tenant=acme).exists()
 
 
 def test_a_history_that_is_refused_half_way_leaves_nothing_of_its_prompt(

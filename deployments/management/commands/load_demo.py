@@ -92,7 +92,8 @@ class Command(ActionCommand):
 
     def act(self, options: dict[str, Any]) -> list[dict[str, Any]]:
         tenant = tenant_named(options["tenant"])
-        stories = read_stories(options["folder"])
+        stories, approvals = read_stories(options["folder"]), read_approvals(options["folder"])
+        there = set(Namespace.objects.filter(tenant=tenant).values_list("slug", flat=True))
         people = {name: _person(tenant, name) for name in PEOPLE}
         for story in stories:
             _require_scopes(story, people)
@@ -101,6 +102,9 @@ class Command(ActionCommand):
             told.append(_told(story, tenant, people))
             if not options["json"]:
                 self.stdout.write(_line(told[-1]))
+        for slug in sorted(approvals.keys() - there):
+            namespace = Namespace.objects.get(tenant=tenant, slug=slug)
+            namespaces.update_namespace(namespace, {"required_approvals": approvals[slug]}, by=Actor.command(tenant))
         return told
 
     def tell(self, result: list[dict[str, Any]]) -> str:
@@ -123,6 +127,21 @@ def read_stories(folder: Path) -> list[Story]:
     if not paths:
         raise CommandError(f"There is no demo in {folder}: <namespace>/<prompt>.yaml is looked for.")
     return [read_story(path) for path in paths]
+
+
+def read_approvals(folder: Path) -> dict[str, int]:
+    """How many approvals each namespace asks for from then on. Raises CommandError where that is not said rightly."""
+    path = folder / "approvals.yaml"
+    if not path.exists():
+        return {}
+    known = {each.name for each in folder.iterdir() if each.is_dir()}
+    with _naming(path):
+        written = _loaded(path)
+        if not isinstance(written, dict) or not all(type(each) is int and each >= 0 for each in written.values()):
+            raise Invalid("A namespace and a number of approvals are expected.")
+        if unknown := sorted(written.keys() - known):
+            raise Invalid(f"There is no namespace {unknown[0]} here.")
+    return written
 
 
 def read_story(path: Path) -> Story:
