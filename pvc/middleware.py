@@ -263,11 +263,15 @@ def _plain(request: HttpRequest, status: int) -> HttpResponse:
 
 
 def _console_page(status: int, sentence: str) -> HttpResponse:
-    return HttpResponse(
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{status}</title><h1>{html.escape(sentence)}</h1>"
-        f"<p>Request {html.escape(logs.request_id() or '')}</p><p><a href='{CONSOLE}'>Back to the console</a></p>",
-        status=status,
-    )
+    """Put together here rather than from a template, so that it can be shown whatever is broken."""
+    page = f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{status} | Prompt version control</title>
+<link rel="icon" type="image/svg+xml" href="/static/pvc/icon.svg"><link rel="stylesheet" href="/static/pvc/console.css">
+</head><body class="pv-alone"><main class="pv pv-card"><h1>{html.escape(sentence)}</h1>
+<p><a href="{CONSOLE}">Back to the console</a></p>
+<p class="pv-quiet">Request {html.escape(logs.request_id() or "")}</p></main></body></html>"""
+    return HttpResponse(page, status=status)
 
 
 def _put_in_our_shape(request: HttpRequest, response: HttpResponseBase) -> None:
