@@ -241,20 +241,33 @@ def _append_to_chain(tenant_id: UUID, happenings: list[Happening]) -> None:
 
 def _write(rows: list[dict[str, Any]], head_mac: bytes) -> None:
     """Write entries, and the head that they lead to, in one statement: everybody waits for whoever holds the head."""
-    last, names = rows[-1], list(rows[0])
-    row = f"({', '.join(['%s'] * len(names))})"
+    last = rows[-1]
+    columns = {name: [row[name] for row in rows] for name in last}
+    columns["data"] = [Jsonb(each) for each in columns["data"]]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
+            """
             WITH grown AS (
-                UPDATE audit_audithead SET size = %s, head_hash = %s, key_id = %s, mac = %s WHERE tenant_id = %s
+                UPDATE audit_audithead
+                SET size = %(size)s, head_hash = %(head)s, key_id = %(head_key)s, mac = %(mac_of)s
+                WHERE tenant_id = %(of)s
             )
-            INSERT INTO audit_auditentry ({", ".join(names)}) VALUES {", ".join([row] * len(rows))}
-            """,  # noqa: S608 — the names are those of the columns
-            [
-                *(last["seq"], last["entry_hash"], last["key_id"], head_mac, last["tenant_id"]),
-                *(value for each in rows for value in (each | {"data": Jsonb(each["data"])}).values()),
-            ],
+            INSERT INTO audit_auditentry (id, tenant_id, seq, at, actor, via, verb, target, prompt_id, data, canonical,
+                prev_hash, entry_hash, key_id, mac, second_key_id, second_mac)
+            SELECT * FROM unnest(
+                %(id)s::uuid[], %(tenant_id)s::uuid[], %(seq)s::bigint[], %(at)s::timestamptz[], %(actor)s::text[],
+                %(via)s::text[], %(verb)s::text[], %(target)s::text[], %(prompt_id)s::uuid[], %(data)s::jsonb[],
+                %(canonical)s::bytea[], %(prev_hash)s::bytea[], %(entry_hash)s::bytea[], %(key_id)s::text[],
+                %(mac)s::bytea[], %(second_key_id)s::text[], %(second_mac)s::bytea[])
+            """,
+            columns
+            | {
+                "of": last["tenant_id"],
+                "size": last["seq"],
+                "head": last["entry_hash"],
+                "head_key": last["key_id"],
+                "mac_of": head_mac,
+            },
         )
 
 

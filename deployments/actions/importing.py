@@ -63,10 +63,11 @@ def _sealed(plan: Plan, prompt: Prompt, *, by: Actor) -> dict[str, PromptVersion
     """The versions that the plan speaks of by their digests, those made that were not there."""
     filed = {version.number: version.digest for version in plan.filed.versions}
     known, live = _known(prompt, filed.values()) if not plan.is_new else ({}, None)
+    made: list[PromptVersion] = []
     for each in plan.seals:
         base_id = known[filed[each.base]].pk if each.base else live
         with naming(each.file):
-            sealing = versions.seal_content(
+            version = versions.next_version(
                 prompt,
                 each.content,
                 metadata=each.kept_metadata,
@@ -74,7 +75,10 @@ def _sealed(plan: Plan, prompt: Prompt, *, by: Actor) -> dict[str, PromptVersion
                 change_note=each.change_note,
                 by=by,
             )
-        known[each.digest] = sealing.version
+        known[each.digest] = version
+        made.append(version)
+    if made:
+        versions.seal_versions(prompt, made, by=by)
     return known
 
 

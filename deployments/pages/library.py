@@ -1,6 +1,6 @@
 """The list of prompts, and the page of one: its versions, where its tags went, going back, trying it out."""
 
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.urls import reverse
@@ -25,6 +25,14 @@ MOST_FORMER = 10
 MOST_NAMESPACES = 500
 
 
+class Listed(NamedTuple):
+    """A prompt in the list, with what is live and what is in pre-production."""
+
+    prompt: Prompt
+    live: PromptVersion | None
+    trial: PromptVersion | None
+
+
 class LibraryPage(Page):
     """Every prompt of the tenant's, the newest first."""
 
@@ -40,11 +48,13 @@ class LibraryPage(Page):
         if namespace:
             rows = rows.filter(namespace__in=Namespace.objects.visible_to(self.actor).filter(slug=namespace))
         part = stretch(self.request, rows.for_display().prefetch_related("tags__version"))
-        for prompt in with_latest(part.rows):
-            tags = {tag.name: tag.version for tag in prompt.tags.all()}
-            vars(prompt).update(live=tags.get(PRODUCTION), trial=tags.get(STAGING))
+        tags = [{tag.name: tag.version for tag in prompt.tags.all()} for prompt in with_latest(part.rows)]
         return {
             "part": part,
+            "listed": [
+                Listed(prompt, there.get(PRODUCTION), there.get(STAGING))
+                for prompt, there in zip(part.rows, tags, strict=True)
+            ],
             "search": search,
             "namespace": namespace,
             "namespaces": Namespace.objects.visible_to(self.actor).order_by("slug")[:MOST_NAMESPACES],

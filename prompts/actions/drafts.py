@@ -57,7 +57,7 @@ def create_draft(
         validation=_found(prompt, content),
         **columns_of(content),
     )
-    add_contributors(draft, by)
+    add_contributors([draft], by)
     prompt.last_number = draft.number
     prompt.save(update_fields=["last_number"])
     record(
@@ -126,9 +126,9 @@ def seal_draft(prompt: Prompt, draft: PromptVersion, *, by: Actor) -> PromptVers
     draft.validation = require_sealable(prompt, draft.served)
     draft.sealed_at = timezone.now()
     draft.revision += 1
-    add_contributors(draft, by)
+    add_contributors([draft], by)
     draft.save(update_fields=["validation", "sealed_at", "revision"])
-    announce_sealed(draft, prompt=prompt, by=by)
+    announce_sealed([draft], prompt=prompt, by=by)
     return draft
 
 
@@ -141,7 +141,7 @@ def write_draft(prompt: Prompt, draft: PromptVersion, content: Content, *, by: A
     draft.validation = _found(prompt, content)
     draft.revision += 1
     draft.save(update_fields=[*columns, "validation", "revision", "base", "change_note"])
-    add_contributors(draft, by)
+    add_contributors([draft], by)
     record(
         "draft.saved",
         draft,

@@ -1,5 +1,6 @@
 """Verbs on versions: what is sealed never changes."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -62,12 +63,36 @@ def seal_content(
     sealed = sealed_with(prompt, content.digest)
     if sealed is not None:
         return Sealing(sealed, is_new=False)
+    version = next_version(prompt, content, metadata=metadata, base_id=base_id, change_note=change_note, by=by)
+    seal_versions(prompt, [version], by=by)
+    return Sealing(version, is_new=True)
+
+
+@verb
+def seal_versions(prompt: Prompt, made: Sequence[PromptVersion], *, by: Actor) -> None:
+    """Write what `next_version` made of a *locked* prompt: however many, in as many statements as one takes."""
+    PromptVersion.objects.bulk_create(made)
+    add_contributors(made, by)
+    announce_sealed(made, prompt=prompt, by=by)
+
+
+def next_version(
+    prompt: Prompt,
+    content: Content,
+    *,
+    metadata: dict[str, Any],
+    by: Actor,
+    base_id: UUID | None = None,
+    change_note: str = "",
+) -> PromptVersion:
+    """The next version of a *locked* prompt, not written yet. Raises InvalidTemplate and OverBudget."""
     found = require_sealable(prompt, content)
     now = timezone.now()
-    version = PromptVersion.objects.create(
+    prompt.last_number += 1
+    return PromptVersion(
         tenant=prompt.tenant,
         prompt=prompt,
-        number=prompt.last_number + 1,
+        number=prompt.last_number,
         type=content.type,
         author=by.author,
         base_id=base_id,
@@ -78,10 +103,6 @@ def seal_content(
         created_at=now,
         **columns_of(content),
     )
-    add_contributors(version, by)
-    prompt.last_number = version.number
-    announce_sealed(version, prompt=prompt, by=by)
-    return Sealing(version, is_new=True)
 
 
 def sealed_with(prompt: Prompt, digest: str) -> PromptVersion | None:
@@ -110,31 +131,33 @@ def columns_of(content: Content) -> dict[str, Any]:
     }
 
 
-def add_contributors(version: PromptVersion, by: Actor) -> None:
-    """Note down whose hand is in a version: the actor's, and of those who answer for a service account."""
+def add_contributors(versions: Iterable[PromptVersion], by: Actor) -> None:
+    """Note down whose hand is in versions: the actor's, and of those who answer for a service account."""
+    people = sorted(by.responsible_users())
     Contributor.objects.bulk_create(
         (
             Contributor(tenant_id=version.tenant_id, version=version, user_id=user_id)
-            for user_id in sorted(by.responsible_users())
+            for version in versions
+            for user_id in people
         ),
         ignore_conflicts=True,
     )
 
 
-def announce_sealed(version: PromptVersion, *, prompt: Prompt, by: Actor) -> None:
-    """A version of the *locked* prompt is sealed: the prompt has changed, and others hear of it."""
-    prompt.revision += 1
+def announce_sealed(versions: Iterable[PromptVersion], *, prompt: Prompt, by: Actor) -> None:
+    """Versions of the *locked* prompt are sealed: the prompt has changed, and others hear of each."""
+    for version in versions:
+        prompt.revision += 1
+        record(
+            "version.created",
+            version,
+            by=by,
+            prompt_id=prompt.pk,
+            sequence=prompt.take_sequence(),
+            versionId=str(version.pk),
+            number=version.number,
+            checksum=version.checksum,
+            digest=version.digest,
+        )
     prompt.updated_at = timezone.now()
-    sequence = prompt.take_sequence()
     prompt.save(update_fields=["last_number", "last_sequence", "revision", "updated_at"])
-    record(
-        "version.created",
-        version,
-        by=by,
-        prompt_id=prompt.pk,
-        sequence=sequence,
-        versionId=str(version.pk),
-        number=version.number,
-        checksum=version.checksum,
-        digest=version.digest,
-    )
