@@ -32,6 +32,11 @@ EVENTS: Final = MappingProxyType(
             _event("tenant.created", "A tenant was made.", "slug name"),
             _event("user.created", "A person or a service account was made.", "username groups is_service owner"),
             _event("api_key.created", "An API key was issued.", "key_id name owner scopes expires_at"),
+            _event(
+                "api_key.narrowed",
+                "An API key was left fewer scopes, or an earlier end.",
+                "key_id name owner scopes expires_at",
+            ),
             _event("api_key.revoked", "An API key was revoked.", "key_id name owner"),
             _event("namespace.created", "A namespace was made.", "slug name required_approvals"),
             _event("namespace.updated", "A namespace's name or description changed.", "changes"),

@@ -6,14 +6,14 @@ from typing import Any, Final
 from django.contrib.admin import site
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.shortcuts import redirect
 
 from audit import proofs, search, sentences, verify
 from audit.events import EVENTS
 from audit.models import AuditEntry, Checkpoint, VerifiedLog
 from audit.sealing import verifier_keys
 from audit.views.verification import KeptEvidence
-from pvc.pages import Button, Page, stretch
+from pvc.pages import Button, Page, Refused, stretch
 
 #: More faults than these are counted and not listed.
 MOST_FAULTS: Final = 500
@@ -59,12 +59,13 @@ class LogPage(Page):
 
 def _tell(entry: AuditEntry) -> None:
     """Add what the page says of an entry."""
-    vars(entry).update(
-        meaning=sentences.meaning_of(entry.verb),
-        facts=sentences.facts_of(entry.data),
-        was_refused=entry.verb.endswith(".denied"),
-        hash=bytes(entry.entry_hash).hex(),
-    )
+    vars(entry)["told"] = {
+        "subject": sentences.subject_of(entry.data),
+        "meaning": sentences.meaning_of(entry.verb),
+        "facts": sentences.facts_of(entry.data),
+        "was_refused": entry.verb.endswith(".denied"),
+        "hash": bytes(entry.entry_hash).hex(),
+    }
 
 
 def _day(text: str) -> dt.date | None:
@@ -129,5 +130,5 @@ class Verify(Button):
         page = ReportPage.as_view(model_admin=site.get_model_admin(AuditEntry), report=report)
         return page(self.request)
 
-    def origin(self) -> str:
-        return reverse("console:log")
+    def told(self, refused: Refused) -> HttpResponseBase:  # noqa: ARG002 — it is said where the log is
+        return redirect("console:log")

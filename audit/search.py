@@ -27,7 +27,10 @@ _PROOFS: Final = ("canonical", "prev_hash", "key_id", "mac", "second_key_id", "s
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is looked for; what is empty is not asked for. Days are those of UTC, both included."""
+    """What is looked for; what is empty is not asked for. Days are those of UTC, both included.
+
+    `actor` is a user name, or the key through which something was done (`key:…`).
+    """
 
     actor: str = ""
     verb: str = ""
@@ -64,7 +67,7 @@ def _fitting(entries: QuerySet[AuditEntry], wanted: Wanted) -> tuple[QuerySet[Au
     if wanted.about:
         entries, has_index = _about(entries, wanted.about)
     if wanted.actor:
-        entries, has_index = entries.filter(actor=_name(wanted.actor)), False
+        entries, has_index = entries.filter(Q(actor=_name(wanted.actor)) | Q(via=wanted.actor)), False
     if wanted.verb:
         fits = Q(verb__endswith=".denied") if wanted.verb == REFUSED else Q(verb__in=_said_of(wanted.verb))
         entries, has_index = entries.filter(fits), False

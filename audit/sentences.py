@@ -95,6 +95,12 @@ def meaning_of(verb: str) -> str:
     return known.meaning if known else ""
 
 
+def subject_of(data: Any) -> str:
+    """The name of what an entry speaks of, if it carries one."""
+    names = (data.get(name) for name in ("name", "username", "tag")) if isinstance(data, Mapping) else ()
+    return next((name for name in names if name and isinstance(name, str)), "")
+
+
 def facts_of(data: Any) -> list[Fact]:
     """What an entry carries, name by name; of a log that was tampered with, whatever is there."""
     if not isinstance(data, Mapping):

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, reverse_lazy
 
 from audit import pages as log
-from deployments.pages import home, library, playground, review
+from deployments.pages import conflict, drafts, home, library, namespaces, playground, review
 from pvc.pages import button, page
 from tenants import pages as people
 from tenants.console import actor_of
@@ -30,13 +30,42 @@ urlpatterns: list[URLPattern] = [
     button("version/<uuid:version_id>/reject", review.Reject, "reject"),
     button("version/<uuid:version_id>/promote", review.Promote, "promote"),
     button("version/<uuid:version_id>/override", review.Override, "override"),
-    button("version/<uuid:version_id>/request-approval", review.RequestApproval, "request-approval"),
     button("version/<uuid:version_id>/set-tag", review.SetTag, "set-tag"),
     button("version/<uuid:version_id>/try-out", playground.TryOut, "try-out"),
+    # drafts
+    page("new-prompt/", drafts.NewPromptPage, "new-prompt"),
+    button("new-prompt/make", drafts.MakePrompt, "make-prompt"),
+    page("draft/<uuid:prompt_id>/", drafts.EditorPage, "draft"),
+    button("draft/<uuid:prompt_id>/begin", drafts.BeginDraft, "begin-draft"),
+    button("draft/<uuid:prompt_id>/check", drafts.CheckDraft, "check-draft"),
+    button("draft/<uuid:prompt_id>/save/<uuid:version_id>", drafts.SaveDraft, "save-draft"),
+    button("version/<uuid:version_id>/discard", drafts.DiscardDraft, "discard-draft"),
+    button("version/<uuid:version_id>/ask", drafts.AskForApproval, "ask"),
+    page("version/<uuid:version_id>/conflict/", conflict.ConflictPage, "conflict"),
+    button("version/<uuid:version_id>/replace", conflict.ReplacePreProd, "replace-pre-prod"),
+    button("version/<uuid:version_id>/merge", conflict.MergePreProdWithMine, "merge-pre-prod"),
+    # namespaces
+    page("namespaces/", namespaces.NamespacesPage, "namespaces"),
+    page("namespaces/new", namespaces.NewNamespacePage, "new-namespace"),
+    button("namespaces/create", namespaces.CreateNamespace, "create-namespace"),
+    page("namespace/<uuid:namespace_id>/", namespaces.NamespacePage, "namespace"),
+    button("namespace/<uuid:namespace_id>/change", namespaces.ChangeNamespace, "change-namespace"),
+    button("namespace/<uuid:namespace_id>/create-tier", namespaces.CreateTier, "create-tier"),
+    button("tier/<uuid:tier_id>/change", namespaces.ChangeTier, "change-tier"),
+    button("tier/<uuid:tier_id>/delete", namespaces.DeleteTier, "delete-tier"),
+    button("policy-change/<uuid:change_id>/approve", namespaces.ApproveChange, "approve-change"),
+    button("policy-change/<uuid:change_id>/reject", namespaces.RejectChange, "reject-change"),
     # the audit log
     page("log/", log.LogPage, "log"),
     button("log/verify", log.Verify, "verify-log"),
     button("log/checkpoint", log.CheckpointNote, "checkpoint"),
+    # API keys
+    page("keys/", people.KeysPage, "keys"),
+    page("keys/new", people.NewKeyPage, "new-key"),
+    button("keys/issue", people.IssueKey, "issue-key"),
+    page("key/<uuid:key_id>/", people.KeyPage, "key"),
+    button("key/<uuid:key_id>/narrow", people.NarrowKey, "narrow-key"),
+    button("key/<uuid:key_id>/revoke", people.RevokeKey, "revoke-key"),
 ]
 
 #: What the sidebar leads to: group, title, icon, address, the scope it takes.
@@ -46,14 +75,15 @@ _SIDEBAR: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             ("Today", "today", "console:home", "prompts:read"),
             ("Prompts", "article", "console:library", "prompts:read"),
+            ("Namespaces", "folder_managed", "console:namespaces", "prompts:read"),
         ),
     ),
     (
         "Records",
         (
             ("Tag moves", "swap_vert", "admin:prompts_tagmove_changelist", "prompts:read"),
-            ("Policy changes", "rule", "admin:prompts_policychange_changelist", "prompts:read"),
             ("Audit log", "history", "console:log", "audit:read"),
+            ("API keys", "key", "console:keys", "admin"),
             ("People", "group", "admin:tenants_user_changelist", "admin"),
         ),
     ),

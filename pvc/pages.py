@@ -4,6 +4,7 @@ Both start from the acting person (`self.actor`) and ask for one scope. What a v
 on the page where the button stood.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -12,6 +13,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.admin import site
 from django.contrib.auth.mixins import PermissionRequiredMixin
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponseRedirect
@@ -29,6 +31,7 @@ from tenants.console import actor_of, is_fresh, require_fresh
 from tenants.models import Actor
 
 Row = TypeVar("Row", bound=models.Model)
+Refused = DomainError | ValidationError
 
 
 class _OfTheConsole(PermissionRequiredMixin, View):
@@ -97,7 +100,7 @@ class Button(_OfTheConsole):
             answer = self.press(**kwargs)
         except (DomainError, ValidationError) as refused:
             messages.error(request, sentence_of(refused))
-            return redirect(self.after_refusal(refused))
+            return self.told(refused)
         return redirect(answer) if isinstance(answer, str) else answer
 
     def press(self, **kwargs: Any) -> str | HttpResponseBase:
@@ -112,17 +115,9 @@ class Button(_OfTheConsole):
             unit.denied(self.audited, target, by=self.actor, error=MissingScope(f"This needs the scope {scope}."))
         raise PermissionDenied
 
-    def after_refusal(self, refused: DomainError | ValidationError) -> str:  # noqa: ARG002 — for those that ask
-        """Where a refusal is told: where the button stood."""
-        return self.origin()
-
-    def origin(self) -> str:
-        """The page of the console from which this was sent; the start page where none is named."""
-        home = reverse("console:home")
-        sent = urlsplit(self.request.headers.get("Referer", ""))
-        if sent.netloc != self.request.get_host() or not sent.path.startswith(home):
-            return home
-        return f"{sent.path}?{sent.query}" if sent.query else sent.path
+    def told(self, refused: Refused) -> HttpResponseBase:  # noqa: ARG002 — for those that ask
+        """The answer to a refusal: back to where the button stood, where its sentence is shown."""
+        return redirect(origin_of(self.request))
 
     def say(self, sentence: str) -> None:
         """What has happened, on the next page."""
@@ -137,7 +132,16 @@ class Button(_OfTheConsole):
         return dict(filled.validated_data)
 
 
-def sentence_of(refused: DomainError | ValidationError) -> str:
+def origin_of(request: HttpRequest) -> str:
+    """The page of the console from which something was sent; the start page where none is named."""
+    home = reverse("console:home")
+    sent = urlsplit(request.headers.get("Referer", ""))
+    if sent.netloc != request.get_host() or not sent.path.startswith(home):
+        return home
+    return f"{sent.path}?{sent.query}" if sent.query else sent.path
+
+
+def sentence_of(refused: Refused) -> str:
     """A refusal as one sentence; of fields, the first that was refused."""
     if isinstance(refused, ValidationError):
         refused = Invalid.fields(flat_messages(refused.detail))
@@ -199,8 +203,16 @@ def page(route: str, view: type[Page], name: str) -> URLPattern:
 
 
 def button(route: str, view: type[View], name: str) -> URLPattern:
-    """A button of the console, for whoever is logged in."""
-    return path(route, site.admin_view(view.as_view()), name=name)
+    """A button of the console, for whoever is logged in; whoever is no longer is led back to where it stood."""
+    pressed = site.admin_view(view.as_view())
+
+    @functools.wraps(pressed)
+    def guarded(request: HttpRequest, **kwargs: Any) -> HttpResponseBase:
+        if not site.has_permission(request):
+            return redirect_to_login(origin_of(request), reverse("admin:login"))
+        return pressed(request, **kwargs)
+
+    return path(route, guarded, name=name)
 
 
 def is_allowed(scope: str) -> Any:

@@ -219,6 +219,7 @@ SERVED_CACHE_BYTES = 64 * 1024 * 1024
 AUTH_USER_MODEL = "tenants.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "tenants.console.ConsoleBackend"]
 # A log-in provider (the extra `oidc`); what the package asks for is named as it wants it.
+LOGIN_REDIRECT_URL = "/admin/"
 OIDC_ISSUER = env.str("OIDC_ISSUER", default="").rstrip("/")
 OIDC_PROVIDER_NAME = env.str("OIDC_PROVIDER_NAME", default="single sign-on")
 if OIDC_ISSUER:
@@ -239,7 +240,6 @@ if OIDC_ISSUER:
     OIDC_CREATE_USER = False
     OIDC_USE_PKCE = True
     OIDC_TIMEOUT = 10
-    LOGIN_REDIRECT_URL = "/admin/"
     LOGIN_REDIRECT_URL_FAILURE = "/admin/login/?refused=1"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

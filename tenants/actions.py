@@ -15,7 +15,7 @@ from pvc.errors import Conflict, Forbidden, Invalid
 from tenants import keys
 from tenants.models import Actor, ApiKey, Tenant, User
 from tenants.names import canonical_username
-from tenants.scopes import GROUPS, SCOPES
+from tenants.scopes import GATEWAY, GROUPS, SCOPES
 
 
 class UnknownScope(Invalid):
@@ -103,7 +103,10 @@ def _check_password(password: str, user: User) -> None:
 def create_api_key(
     name: str, *, owner: User, scopes: Iterable[str], by: Actor, expires_at: dt.datetime | None = None
 ) -> IssuedKey:
-    """Issue a key to `owner`. Through the API never wider than the caller's own, and never `gateway`."""
+    """Issue a key to `owner`. Through the API never wider than the caller's own, and never `gateway`.
+
+    On the command line it may be anybody's; elsewhere it is the maker's own, or a service account's of theirs.
+    """
     wanted = sorted(set(scopes))
     if unknown := [scope for scope in wanted if scope not in SCOPES]:
         raise UnknownScope(f"Unknown scope {unknown[0]}. Scopes are {', '.join(SCOPES)}.")
@@ -111,8 +114,9 @@ def create_api_key(
         raise Invalid.field("scopes", "Name at least one scope.")
     if missing := [scope for scope in wanted if not by.may(scope)]:
         raise ScopeNotHeld(f"A key is never wider than its maker's own: you do not hold {missing[0]}.")
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid.field("expiresAt", "The expiry must lie in the future.")
+    if by.via != "command" and by.author.pk not in (owner.pk, owner.owner_id):
+        raise Invalid.field("owner", "A key belongs to whoever makes it, or to a service account of theirs.")
+    _require_future(expires_at)
     makers_end = by.api_key.expires_at if by.api_key else None
     if makers_end is not None and (expires_at is None or expires_at > makers_end):
         raise OutlivesItsMaker(f"A key does not outlive the one that makes it: {makers_end.isoformat()} at the latest.")
@@ -143,13 +147,60 @@ def create_api_key(
 
 
 @verb
+def narrow_api_key(
+    key: ApiKey, *, by: Actor, scopes: Iterable[str] | None = None, expires_at: dt.datetime | None = None
+) -> ApiKey:
+    """Leave a key fewer scopes, or an earlier end, or both. When this has answered, no process allows it more."""
+    key = _held(key)
+    left = sorted(set(key.scopes if scopes is None else scopes))
+    if not left:
+        raise Invalid.field("scopes", "Leave it at least one scope, or revoke it.")
+    if more := [scope for scope in left if scope not in key.scopes]:
+        raise Invalid.field("scopes", f"A key only ever gets narrower: it does not have {more[0][:40]}.")
+    # Through a gateway nobody is an administrator or overrides. A key that lost the scope would act as its owner.
+    if GATEWAY in key.scopes and GATEWAY not in left:
+        raise Invalid.field("scopes", "Without the scope gateway it would act as its owner. Revoke it instead.")
+    _require_future(expires_at)
+    if expires_at and key.expires_at and expires_at > key.expires_at:
+        raise Invalid.field("expiresAt", f"A key only ever gets narrower: it ends on {key.expires_at.isoformat()}.")
+    end = expires_at or key.expires_at
+    if (left, end) == (sorted(key.scopes), key.expires_at):
+        return key
+    key.scopes, key.expires_at = left, end
+    key.save(update_fields=["scopes", "expires_at"])
+    touch_served(key.tenant_id)
+    record(
+        "api_key.narrowed",
+        key,
+        by=by,
+        key_id=key.key_id,
+        name=key.name,
+        owner=key.owner.username,
+        scopes=left,
+        expires_at=end.isoformat() if end else None,
+    )
+    return key
+
+
+@verb
 def revoke_api_key(key: ApiKey, *, by: Actor) -> ApiKey:
     """End a key. When this has answered, no process takes it any more."""
-    key = ApiKey.objects.select_for_update(of=("self",)).select_related("owner").get(pk=key.pk)
-    if key.revoked_at is not None:
-        raise AlreadyRevoked(f"The key {key.name} is revoked already.")
+    key = _held(key)
     key.revoked_at = timezone.now()
     key.save(update_fields=["revoked_at"])
     touch_served(key.tenant_id)
     record("api_key.revoked", key, by=by, key_id=key.key_id, name=key.name, owner=key.owner.username)
     return key
+
+
+def _held(key: ApiKey) -> ApiKey:
+    """The key as it is now, locked until the unit ends. Raises AlreadyRevoked."""
+    key = ApiKey.objects.select_for_update(of=("self",)).select_related("owner").get(pk=key.pk)
+    if key.revoked_at is not None:
+        raise AlreadyRevoked(f"The key {key.name} is revoked already.")
+    return key
+
+
+def _require_future(end: dt.datetime | None) -> None:
+    if end is not None and end <= timezone.now():
+        raise Invalid.field("expiresAt", "The expiry must lie in the future.")

@@ -30,5 +30,6 @@ class UserAdmin(ReadOnlyAdmin):
 class ApiKeyAdmin(ReadOnlyAdmin):
     scope = "admin"
     list_display = ("name", "key_id", "owner", "expires_at", "revoked_at", "last_used_at")
+    list_select_related = ("owner",)
     search_fields = ("name", "key_id")
     exclude = ("hash",)

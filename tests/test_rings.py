@@ -104,6 +104,7 @@ SHARED = {
         *("held", "in_production", "next_sequence", "pointed", "present_tag", "require_free_staging"),
         *("require_never_rejected", "shown", "version_under_lock"),
     },
+    "deployments/actions/promotion/pre_production.py": {"common_base"},
     "prompts/actions/changes.py": {"requested"},
     "prompts/actions/tiers.py": {"apply_to_tiers"},
     "prompts/actions/versions.py": {

@@ -11,7 +11,7 @@ from deployments.pages.fields import fields_of
 from deployments.pages.finding import version_shown
 from prompts import diff, impact
 from prompts.content import Content
-from prompts.lifecycle import ApprovalForm, Rejection, Targets, found_in
+from prompts.lifecycle import ApprovalForm, Rejection, found_in
 from prompts.models import NamespacePolicy, Prompt, PromptVersion
 from prompts.names import PRODUCTION, STAGING
 from pvc.api import Form, Text
@@ -90,6 +90,7 @@ class ReviewPage(Page):
             "override": is_free and PRODUCTION not in tags and actor.may("prompts:override"),
             "request": is_free and not waits and PRODUCTION not in tags and actor.may("prompts:write"),
             "go_back": is_free and is_former and actor.may("prompts:promote"),
+            "begin": version.is_sealed and not version.prompt.is_archived and actor.may("prompts:write"),
             "tag": is_free and bool(terms.custom_tags) and actor.may("prompts:write"),
         }
 
@@ -156,21 +157,6 @@ class Override(VersionButton):
         version = self.version()
         promotion.override(version.prompt, version=version, reason=self.read(Reason).get("reason", ""), by=self.actor)
         self.say(f"Version {version.number} is live by an override. Everybody is told.")
-        return self.page_of(version)
-
-
-class RequestApproval(VersionButton):
-    """Puts a sealed version into pre-production."""
-
-    permission_required = "prompts:write"
-    audited = "promotion.requested"
-
-    def press(self, **_: Any) -> str:
-        version = self.version()
-        users = [line.strip() for line in self.request.POST.get("target_users", "").splitlines() if line.strip()]
-        targets = self.read(Targets, target_users=users).get("target_users") or []
-        promotion.promote_pre_prod(version, targets=targets, by=self.actor)
-        self.say(f"Version {version.number} is in pre-production and waits for decisions.")
         return self.page_of(version)
 
 

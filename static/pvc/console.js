@@ -36,12 +36,12 @@
   }
 
   function unfolding() {
-    for (const button of all("[data-unfolds]")) {
-      button.addEventListener("click", () => {
-        document.getElementById(button.dataset.unfolds).hidden = false;
-        button.closest("tbody").remove();
-      });
-    }
+    document.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-unfolds]");
+      if (!button) return;
+      button.closest("tbody").nextElementSibling.hidden = false;
+      button.closest("tbody").remove();
+    });
   }
 
   /** Goes to the next or the previous change of a diff. */
@@ -108,6 +108,22 @@
     yield element("p", `About ${said.tokens.toLocaleString()} tokens.`, "pv-hint");
   }
 
+  /** A button with data-copies puts the text of the field of that id on the clipboard. */
+  function copying() {
+    for (const button of all("[data-copies]")) {
+      const field = document.getElementById(button.dataset.copies);
+      button.addEventListener("click", async () => {
+        field.select();
+        try {
+          await navigator.clipboard.writeText(field.value);
+        } catch {
+          document.execCommand("copy"); // where there is no TLS, and so no clipboard
+        }
+        button.textContent = "Copied";
+      });
+    }
+  }
+
   /** A canvas with data-chart draws the JSON of the script with that id. */
   function charts() {
     for (const canvas of all("canvas[data-chart]")) {
@@ -135,6 +151,6 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    for (const start of [localTimes, dialogs, once, unfolding, keys, tryingOut, charts]) start();
+    for (const start of [localTimes, dialogs, once, unfolding, keys, tryingOut, charts, copying]) start();
   });
 })();

@@ -52,6 +52,7 @@ def test_it_rises_by_one_with_each_unit_that_changes_what_is_served(acme: Tenant
         lambda: promotion.remove_tag(prompt, "production", by=alice),
         lambda: prompts.archive_prompt(prompt, by=alice),
         lambda: prompts.unarchive_prompt(prompt, by=alice),
+        lambda: actions.narrow_api_key(key, scopes=["prompts:read"], by=alice),
         lambda: actions.revoke_api_key(key, by=alice),
     ]
     for number, change in enumerate(changes):

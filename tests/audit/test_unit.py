@@ -63,6 +63,7 @@ def test_people_and_keys_are_an_entry_each(acme: Tenant, alice: Actor) -> None:
     by = Actor.command(acme)
     robot = actions.create_user("robot", groups=["Operator", "Author"], service_owner=alice.author, by=by)
     issued = actions.create_api_key("ci", owner=robot, scopes=["prompts:write", "prompts:read"], by=by)
+    actions.narrow_api_key(issued.row, scopes=["prompts:read"], by=by)
     actions.revoke_api_key(issued.row, by=by)
     key = {"key_id": issued.row.key_id, "name": "ci", "owner": "robot"}
     assert rows(since(acme, start)) == [
@@ -78,6 +79,7 @@ def test_people_and_keys_are_an_entry_each(acme: Tenant, alice: Actor) -> None:
             None,
             {**key, "scopes": ["prompts:read", "prompts:write"], "expires_at": None},
         ),
+        ("api_key.narrowed", str(issued.row.pk), None, {**key, "scopes": ["prompts:read"], "expires_at": None}),
         ("api_key.revoked", str(issued.row.pk), None, key),
     ]
     assert {(each.actor, each.via) for each in since(acme, start)} == {("system", "command")}
@@ -452,6 +454,7 @@ def test_every_verb_of_the_table_was_seen_here() -> None:
         "tenant.created",
         "user.created",
         "api_key.created",
+        "api_key.narrowed",
         "api_key.revoked",
         "namespace.created",
         "prompt.created",

@@ -7,11 +7,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from deployments.actions import promotion
-from prompts.actions import namespaces
+from prompts.actions import drafts, namespaces
+from prompts.content import content_of
 from prompts.models import Namespace, Prompt
 from tenants.models import Actor
 from tests import factories
-from tests.browser.conftest import Console, Person
+from tests.browser.conftest import Console, Person, serious
 
 pytestmark = pytest.mark.full
 
@@ -174,6 +175,32 @@ def test_a_conflicting_merge_is_resolved_in_the_editor_and_sealed(
     refused(console, 409, 409)
 
 
+def test_conflicts_of_a_chat_are_resolved_in_its_messages(
+    console: Console, alice: Actor, bob: Actor, guarded: Namespace, person: Person
+) -> None:
+    chat = [{"role": "system", "content": "Be brief.\nBe kind."}, {"role": "user", "content": "{{ question }}"}]
+    first = {"role": "system", "content": "Be very brief.\nBe kind."}
+    prompt = factories.make_prompt(guarded, by=bob, slug="chat", body=chat)
+    promotion.set_tag(prompt, "production", version=prompt.versions.get(), by=person("olga", "Operator"))
+    theirs = [first, {"role": "assistant", "content": "How can I help?"}, chat[1]]
+    promotion.promote_pre_prod(factories.make_version(prompt, theirs, by=bob), by=bob)
+    mine = [
+        {"role": "system", "content": "Take your time.\nBe kind."},
+        {"role": "user", "content": "Good day."},
+        chat[1],
+    ]
+    draft = drafts.create_draft(prompt, content_of("chat", mine), by=alice)
+    page = console.as_person("alice")
+    page.goto(f"{console.address}/admin/version/{draft.pk}/conflict/")
+    page.get_by_role("button", name="Merge, and resolve in the editor").click()
+    page.get_by_role("button", name="Take both, conflict 1 between messages").click()
+    page.get_by_role("button", name="Take theirs, conflict 1 in message 1").click()
+    said(page, "Nothing to mend.")
+    saves(page)
+    expect(page.get_by_text(f"Draft {draft.number} is saved.")).to_be_visible()
+    assert prompt.versions.get(pk=draft.pk).content == [first, theirs[1], mine[1], chat[1]]
+
+
 def test_nothing_is_lost_when_two_windows_save(console: Console, alice: Actor, prompt: Prompt) -> None:
     one = console.as_person("alice")
     opens(console, one, prompt)
@@ -190,12 +217,15 @@ def test_nothing_is_lost_when_two_windows_save(console: Console, alice: Actor, p
 
     assert saved.value.status == 412
     expect(other.get_by_text("The draft changed meanwhile: its revision is 2.")).to_be_visible()
+    with other.expect_navigation() as again:
+        other.keyboard.press("Control+s")
+    assert again.value.status == 412
     assert text_of(other).input_value() == "from the other window"
     assert prompt.versions.get(number=3).body == "from one window"
     other.get_by_role("button", name="Save mine over it").click()
     expect(other.get_by_text("Draft 3 is saved.")).to_be_visible()
     assert prompt.versions.get(number=3).body == "from the other window"
-    refused(console, 412)
+    refused(console, 412, 412)
 
 
 def test_what_was_typed_outlives_leaving_the_page(console: Console, alice: Actor, prompt: Prompt) -> None:
@@ -244,3 +274,17 @@ def test_a_chat_is_written_by_keyboard_alone(console: Console, alice: Actor, gua
     saves(page)
     expect(page.get_by_text("Draft 2 is saved.")).to_be_visible()
     assert prompt.versions.get(number=2).content == [{"placeholder": "history"}, chat[1]]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_pages_of_writing_are_for_everybody(console: Console, alice: Actor, prompt: Prompt, width: int) -> None:
+    draft = drafts.create_draft(prompt, content_of("text", f"{MINE}\n{{{{ name | shout }}}}"), by=alice)
+    page = console.as_person("alice", width=width)
+    for address in ("new-prompt/", f"draft/{prompt.pk}/", f"version/{draft.pk}/conflict/"):
+        page.goto(f"{console.address}/admin/{address}")
+        assert serious(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    opens(console, page, prompt)
+    text_of(page).press_sequentially("more ")
+    said(page, "1 to mend.")
+    assert serious(page) == []

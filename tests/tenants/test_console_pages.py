@@ -1,14 +1,21 @@
 """The console's pages: each shows, none writes, and nobody sees another tenant's rows."""
 
+from typing import Any
+
 import pytest
 from django.contrib import admin
+from django.contrib.sessions.backends.db import SessionStore
 from django.test import Client as Browser
+from django.test import RequestFactory
 from django.urls import reverse
 
-from prompts.models import Namespace
-from pvc.admin import ReadOnlyAdmin
-from tenants.models import Actor, User
+from prompts.actions import drafts, namespaces
+from prompts.content import content_of
+from prompts.models import Namespace, Prompt
+from pvc.admin import BoundedPaginator, ReadOnlyAdmin
+from tenants.models import Actor, Tenant, User
 from tests import factories
+from tests.console.routes import logged_in, things_of
 
 PAGES = [page for page in admin.site._registry.values() if isinstance(page, ReadOnlyAdmin)]
 
@@ -61,6 +68,71 @@ def test_an_author_sees_prompts_but_no_keys(alice: Actor) -> None:
     browser.force_login(User.objects.get(pk=alice.author.pk), backend="tenants.console.ConsoleBackend")
     assert browser.get(reverse("admin:prompts_prompt_changelist")).status_code == 200
     assert browser.get(reverse("admin:tenants_apikey_changelist")).status_code == 403
+
+
+def address(model: str) -> str:
+    return reverse(f"admin:{model}_changelist")
+
+
+def test_platform_staff_see_the_rows_of_the_tenant_they_chose(browser: Browser, acme: Tenant, eve: Actor) -> None:
+    factories.make_prompt(Namespace.objects.get(tenant=eve.tenant), slug="eves-own", by=eve)
+    staff = User.objects.create(username="operator", is_staff=True, is_superuser=True)
+    theirs = Browser()
+    theirs.force_login(staff, backend="tenants.console.ConsoleBackend")
+    assert theirs.get(address("prompts_prompt")).status_code == 403
+    theirs.post(reverse("console:choose-tenant", args=[acme.pk]))
+    page = theirs.get(address("prompts_prompt")).content.decode()
+    assert "acmes-own" in page
+    assert "eves-own" not in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_without_a_tenant_there_are_no_rows(admin: Actor, page: ReadOnlyAdmin) -> None:
+    things_of(admin)
+    request = RequestFactory().get("/admin/")
+    request.user = User.objects.create(username="operator", is_staff=True, is_superuser=True)
+    request.session = SessionStore()
+    assert page.model._default_manager.exists()
+    assert list(page.get_queryset(request)) == []
+
+
+def test_somebody_elses_draft_is_not_there(browser: Browser, admin: Actor, alice: Actor) -> None:
+    prompt = Prompt.objects.get(slug="acmes-own")
+    content = content_of("text", "A secret of alice's", None, None)
+    draft = drafts.create_draft(prompt, content, by=alice)
+    assert draft not in browser.get(address("prompts_promptversion")).context["cl"].result_list
+    answer = browser.get(reverse("admin:prompts_promptversion_change", args=[draft.pk]), follow=True)
+    assert b"A secret of alice" not in answer.content
+    assert draft in logged_in(alice).get(address("prompts_promptversion")).context["cl"].result_list
+
+
+def test_a_long_list_is_counted_to_its_limit_and_no_further(
+    browser: Browser, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedPaginator, "most", 1_000)
+    monkeypatch.setattr(ReadOnlyAdmin, "list_per_page", 2)
+    for number in range(4):
+        namespaces.create_namespace(f"n-{number}", name="N", by=admin)
+    assert browser.get(address("prompts_namespace")).context["cl"].result_count == 5
+    monkeypatch.setattr(BoundedPaginator, "most", 3)
+    answer = browser.get(address("prompts_namespace"))
+    assert answer.context["cl"].result_count == 4
+    assert " 3+" in " ".join(answer.content.decode().split())
+    assert browser.get(address("prompts_namespace"), {"p": "2"}).status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_list_takes_few_queries_however_many_rows_and_whatever_is_asked(
+    browser: Browser, admin: Actor, namespace: Namespace, page: ReadOnlyAdmin, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(8):
+        prompt = factories.make_prompt(namespace, slug=f"p-{number}", by=admin)
+        factories.make_version(prompt, by=admin)
+        factories.make_user(admin.tenant)
+    rows = list(browser.get(address(name_of(page))).context["cl"].result_list)
+    with django_assert_max_num_queries(8):
+        answer = browser.get(address(name_of(page)), {"o": "1.-2"})
+    assert list(answer.context["cl"].result_list) == rows
 
 
 def test_a_suspended_tenants_people_are_signed_out(browser: Browser, admin: Actor) -> None:

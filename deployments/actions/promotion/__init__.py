@@ -9,6 +9,7 @@ from deployments.actions.promotion.decisions import Decided, approve, reject
 from deployments.actions.promotion.pre_production import (
     MOST_TARGETS,
     Unmerged,
+    common_base,
     merge_pre_prod,
     override_pre_prod,
     promote_pre_prod,
@@ -62,6 +63,7 @@ __all__ = [
     "Unmerged",
     "VersionRejected",
     "approve",
+    "common_base",
     "merge_pre_prod",
     "override",
     "override_pre_prod",

@@ -70,7 +70,7 @@ def merge_pre_prod(
     mine = _own(prompt, version, by=by)
     if mine == theirs:
         return _request(theirs, prompt=prompt, replaced=None, targets=targets, reason="", by=by)
-    base = _common_base(prompt, theirs, mine)
+    base = common_base(prompt, theirs, mine)
     merged = merge_contents(base.served if base else None, theirs.served, mine.served)
     if merged.content is None:
         return Unmerged(None, merged)
@@ -106,7 +106,7 @@ def _expected(prompt: Prompt, version_id: UUID) -> PromptVersion:
     return present.version
 
 
-def _common_base(prompt: Prompt, one: PromptVersion, other: PromptVersion) -> PromptVersion | None:
+def common_base(prompt: Prompt, one: PromptVersion, other: PromptVersion) -> PromptVersion | None:
     """The nearest version that both started from, directly or not; None where they have none in common."""
     bases = dict(prompt.versions.filter(base__isnull=False).values_list("pk", "base_id"))
     ancestors = set(_line(one.pk, bases))

@@ -1,7 +1,6 @@
 """The audit log in the console: who reads it, what a search finds, what a verification says, what is handed out."""
 
 import datetime as dt
-import re
 import uuid
 from typing import Any
 
@@ -65,7 +64,8 @@ def test_an_entry_says_what_it_carries_and_leads_to_its_prompt(admin: Actor, ali
     page = logged_in(admin).get(LOG).content.decode()
     assert "A prompt was made." in page
     assert reverse("console:prompt", args=[prompt.pk]) in page
-    assert re.search(r"<dt>namespace</dt><dd>default</dd>", page)
+    assert "<dt>namespace</dt><dd>default</dd>" in page
+    assert "<code>user.created</code> <strong>alice</strong>" in page
     hashes = AuditEntry.objects.filter(tenant_id=admin.tenant.pk).values_list("entry_hash", flat=True)
     assert all(bytes(each).hex() in page for each in hashes)
 
@@ -74,7 +74,10 @@ def test_a_refused_attempt_is_told_as_one(admin: Actor, alice: Actor, prompt: Pr
     factories.change_policy(prompt.namespace, required_approvals=1)
     with pytest.raises(Conflict):
         promotion.promote_active(prompt.versions.get(), by=alice)
-    page = logged_in(admin).get(LOG, {"verb": "refused"}).content.decode()
+    browser = logged_in(admin)
+    (denied,) = of(admin.tenant, verb="tag.moved.denied")
+    assert numbers(browser, verb="tag.moved") == [denied]
+    page = browser.get(LOG, {"verb": "refused"}).content.decode()
     assert "tag.moved.denied" in page
     assert ">refused</span>" in page
     assert "Attempted: A tag points at another version" in page
@@ -103,6 +106,9 @@ def test_a_search_finds_by_who_what_and_on_what(admin: Actor, alice: Actor, bob:
     promotion.set_tag(prompt, "production", version=prompt.versions.get(), by=bob)
     browser, acme = logged_in(admin), admin.tenant
     assert numbers(browser, actor="Bob ") == of(acme, actor="bob") != []
+    assert alice.api_key
+    through = f"key:{alice.api_key.key_id}"
+    assert numbers(browser, actor=through) == of(acme, via=through) != []
     assert numbers(browser, verb="prompt.created") == of(acme, verb="prompt.created") != []
     assert numbers(browser, about=str(prompt.pk)) == of(acme, prompt_id=prompt.pk) != []
     assert numbers(browser, about=str(bob.author.pk)) == of(acme, target=str(bob.author.pk)) != []
@@ -289,6 +295,17 @@ def test_many_runs_are_not_all_written_out() -> None:
 )
 def test_what_an_entry_carries_is_said_in_words(data: Any, expected: tuple[str, str, bool]) -> None:
     assert sentences.facts_of(data) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        *(({"name": "ci", "owner": "x"}, "ci"), ({"username": "bob"}, "bob"), ({"tag": "staging"}, "staging")),
+        *(({}, ""), ({"name": {"a": 1}}, ""), (["name"], ""), (None, "")),
+    ],
+)
+def test_an_entry_is_headed_by_the_name_of_what_it_speaks_of(data: Any, name: str) -> None:
+    assert sentences.subject_of(data) == name
 
 
 # ----------------------------------------------------------------------------- handing out
