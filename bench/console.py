@@ -79,7 +79,7 @@ def fill_prompts(by: Actor, prompts: int) -> Namespace:
     """So many prompts of ten versions in the default namespace, which asks for an approval."""
     namespace = Namespace.objects.get(tenant=by.tenant, slug="default")
     factories.change_policy(namespace, required_approvals=1)
-    values = {
+    values: dict[str, Any] = {
         "tenant": by.tenant.pk,
         "namespace": namespace.pk,
         "author": by.author.pk,
