@@ -108,7 +108,7 @@ def routes() -> Iterator[tuple[str, str]]:
         for each in patterns:
             path = prefix + str(each.pattern)
             if isinstance(each, URLResolver):
-                if each.app_name != "admin":
+                if each.app_name not in ("admin", "console"):
                     yield from walk(each.url_patterns, path)
             elif isinstance(each, URLPattern) and each.name not in ("no-such-route", "no-such-page"):
                 methods = getattr(each.callback, "actions", None) or {"get": ""}

@@ -630,7 +630,8 @@ def _service(ground: Ground, owner: User) -> Client:
     account = actions.create_user(
         f"bot-{owner.username}", groups=["Administrator"], service_owner=owner, by=Actor.command(ground.admin.tenant)
     )
-    issued = actions.create_api_key("bot", owner=account, scopes=ALL, by=ground.admin)
+    by = Actor.command(ground.admin.tenant, ground.admin.author)
+    issued = actions.create_api_key("bot", owner=account, scopes=ALL, by=by)
     return Client(issued.text)
 
 
