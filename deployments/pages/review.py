@@ -15,6 +15,7 @@ from prompts.lifecycle import ApprovalForm, Rejection, found_in
 from prompts.models import NamespacePolicy, Prompt, PromptVersion
 from prompts.names import PRODUCTION, STAGING
 from pvc.api import Form, Text
+from pvc.errors import Invalid
 from pvc.pages import Button, Page
 
 _CHANGES: Final[tuple[diff.Kind, ...]] = ("added", "removed", "modified")
@@ -161,15 +162,15 @@ class Override(VersionButton):
 
 
 class SetTag(VersionButton):
-    """Points a tag at a version. As at the API's door, `production` takes another right than the others."""
+    """Points a tag below production at a version. Production takes another right, and the password: its own button."""
 
+    permission_required = "prompts:write"
     audited = "tag.moved"
-
-    def get_permission_required(self) -> tuple[str, ...]:
-        return ("prompts:promote",) if self.request.POST.get("tag") == PRODUCTION else ("prompts:write",)
 
     def press(self, **_: Any) -> str:
         version, name = self.version(), self.request.POST.get("tag", "")
+        if name == PRODUCTION:
+            raise Invalid.field("tag", "Production is moved by promoting a version.")
         reason = self.read(Reason).get("reason", "")
         promotion.set_tag(version.prompt, name, version=version, reason=reason, by=self.actor)
         self.say(f"{name} points at version {version.number}.")

@@ -99,6 +99,34 @@ def test_whoever_holds_no_right_is_refused(acme: Any, things: dict[str, Any], ro
     assert {name: after[name] for name in before} == before
 
 
+@pytest.mark.parametrize(
+    "route", [each for each in BUTTONS if getattr(each.view, "decides", False)], ids=lambda each: each.name
+)
+def test_what_decides_asks_for_the_password_of_an_old_session(
+    admin: Actor, things: dict[str, Any], route: Route
+) -> None:
+    browser = logged_in(admin)
+    session = browser.session
+    session["password_at"] = 0
+    session.save()
+    before = rows()
+    answer = browser.post(route.address(things), {"reason": "a reason that is long enough"}, follow=True)
+    assert "give your password to decide" in answer.content.decode() or "log in again" in answer.content.decode()
+    assert rows() == before
+
+
+#: Buttons that neither decide, nor move production, nor hand out power.
+WITHOUT_PASSWORD = {
+    *("choose-tenant", "unarchive", "set-tag", "try-out", "verify-log", "checkpoint"),
+    *("make-prompt", "begin-draft", "check-draft", "save-draft", "discard-draft"),
+    *("ask", "replace-pre-prod", "merge-pre-prod"),
+}
+
+
+def test_every_other_button_asks_for_it() -> None:
+    assert {each.name for each in BUTTONS if not getattr(each.view, "decides", False)} == WITHOUT_PASSWORD
+
+
 def test_every_name_is_used_once() -> None:
     names = [each.name for each in ROUTES]
     assert [name for name, run in itertools.groupby(sorted(names)) if len(list(run)) > 1] == []
