@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 from uuid import UUID
 
+import orjson
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
-from psycopg.types.json import Jsonb
 
 from audit import chain, keys
 from audit.events import DENIED_FIELDS, EVENTS
@@ -242,32 +242,25 @@ def _append_to_chain(tenant_id: UUID, happenings: list[Happening]) -> None:
 def _write(rows: list[dict[str, Any]], head_mac: bytes) -> None:
     """Write entries, and the head that they lead to, in one statement: everybody waits for whoever holds the head."""
     last = rows[-1]
-    columns = {name: [row[name] for row in rows] for name in last}
-    columns["data"] = [Jsonb(each) for each in columns["data"]]
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH grown AS (
-                UPDATE audit_audithead
-                SET size = %(size)s, head_hash = %(head)s, key_id = %(head_key)s, mac = %(mac_of)s
-                WHERE tenant_id = %(of)s
+                UPDATE audit_audithead SET size = %s, head_hash = %s, key_id = %s, mac = %s WHERE tenant_id = %s
             )
             INSERT INTO audit_auditentry (id, tenant_id, seq, at, actor, via, verb, target, prompt_id, data, canonical,
                 prev_hash, entry_hash, key_id, mac, second_key_id, second_mac)
-            SELECT * FROM unnest(
-                %(id)s::uuid[], %(tenant_id)s::uuid[], %(seq)s::bigint[], %(at)s::timestamptz[], %(actor)s::text[],
-                %(via)s::text[], %(verb)s::text[], %(target)s::text[], %(prompt_id)s::uuid[], %(data)s::jsonb[],
-                %(canonical)s::bytea[], %(prev_hash)s::bytea[], %(entry_hash)s::bytea[], %(key_id)s::text[],
-                %(mac)s::bytea[], %(second_key_id)s::text[], %(second_mac)s::bytea[])
+            SELECT id, tenant_id, seq, at, actor, via, verb, target, prompt_id, data, decode(canonical, 'hex'),
+                decode(prev_hash, 'hex'), decode(entry_hash, 'hex'), key_id, decode(mac, 'hex'),
+                second_key_id, decode(second_mac, 'hex')
+            FROM json_to_recordset(%s) AS entry (id uuid, tenant_id uuid, seq bigint, at timestamptz, actor text,
+                via text, verb text, target text, prompt_id uuid, data jsonb, canonical text, prev_hash text,
+                entry_hash text, key_id text, mac text, second_key_id text, second_mac text)
             """,
-            columns
-            | {
-                "of": last["tenant_id"],
-                "size": last["seq"],
-                "head": last["entry_hash"],
-                "head_key": last["key_id"],
-                "mac_of": head_mac,
-            },
+            [
+                *(last["seq"], last["entry_hash"], last["key_id"], head_mac, last["tenant_id"]),
+                orjson.dumps(rows, default=bytes.hex).decode(),
+            ],
         )
 
 
