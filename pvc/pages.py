@@ -111,9 +111,14 @@ class Button(_OfTheConsole):
         """As at the API's door: a refused attempt at something that the log keeps is kept too."""
         scope = self.get_permission_required()[0]
         if self.audited:
-            target = str(next(iter(self.kwargs.values()), ""))
-            unit.denied(self.audited, target, by=self.actor, error=MissingScope(f"This needs the scope {scope}."))
+            target, prompt_id = self.refused_target()
+            error = MissingScope(f"This needs the scope {scope}.")
+            unit.denied(self.audited, target, by=self.actor, error=error, prompt_id=prompt_id)
         raise PermissionDenied
+
+    def refused_target(self) -> tuple[str, UUID | None]:
+        """What the log says was aimed at when the door refused: the object, and the prompt it belongs to."""
+        return str(next(iter(self.kwargs.values()), "")), None
 
     def told(self, refused: Refused) -> HttpResponseBase:  # noqa: ARG002 — for those that ask
         """The answer to a refusal: back to where the button stood, where its sentence is shown."""
@@ -213,13 +218,3 @@ def button(route: str, view: type[View], name: str) -> URLPattern:
         return pressed(request, **kwargs)
 
     return path(route, guarded, name=name)
-
-
-def is_allowed(scope: str) -> Any:
-    """For the navigation: whether the reader holds a scope."""
-
-    def allowed(request: HttpRequest) -> bool:
-        actor = actor_of(request)
-        return actor is not None and actor.may(scope)
-
-    return allowed

@@ -1,7 +1,6 @@
 """Who may log in to the console, who acts there, and when a password was last given."""
 
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.auth import authenticate, user_logged_in
@@ -31,18 +30,13 @@ class ConsoleBackend(ModelBackend):
         return bool(super().user_can_authenticate(user)) and not suspended
 
 
-@dataclass(frozen=True, slots=True)
-class _Nobody:
-    """Stands for an actor that was looked for and is none."""
-
-
 def actor_of(request: HttpRequest) -> Actor | None:
     """Who acts in the console: a member of a tenant, or platform staff in the tenant they chose; else None."""
-    kept: Actor | _Nobody | None = getattr(request, "console_actor", None)
-    if kept is None:
-        kept = _actor(request) or _Nobody()
-        request.console_actor = kept  # type: ignore[attr-defined]
-    return kept if isinstance(kept, Actor) else None
+    kept = vars(request)
+    if "console_actor" not in kept:
+        kept["console_actor"] = _actor(request)
+    actor: Actor | None = kept["console_actor"]
+    return actor
 
 
 def _actor(request: HttpRequest) -> Actor | None:

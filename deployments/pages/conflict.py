@@ -11,6 +11,7 @@ from deployments.pages.checking import change
 from deployments.pages.finding import version_shown
 from deployments.pages.keeping import KeepingButton, KeepingPage
 from deployments.pages.panes import panes
+from deployments.pages.review import VersionButton
 from prompts.content_merge import MergedContent, merge_contents
 from prompts.lifecycle import MergePreProd, OverridePreProd
 from prompts.models import PromptVersion
@@ -67,7 +68,7 @@ def _merge_of(mine: PromptVersion, theirs: PromptVersion) -> dict[str, Any]:
 
 
 # ----------------------------------------------------------------------------- buttons
-class ConflictButton(KeepingButton):
+class ConflictButton(KeepingButton, VersionButton):
     """A way out of the conflict. Its form names the version in pre-production that was looked at."""
 
     permission_required = "prompts:write"

@@ -133,6 +133,11 @@ class PromptButton(Button):
         prompt_id: UUID = self.kwargs["prompt_id"]
         return prompt_of(self.actor, PromptRef(prompt_id))
 
+    def refused_target(self) -> tuple[str, UUID | None]:
+        prompt_id = self.kwargs["prompt_id"]
+        known = Prompt.objects.visible_to(self.actor).filter(pk=prompt_id).exists()
+        return str(prompt_id), prompt_id if known else None
+
     def page_of(self, prompt: Prompt) -> str:
         return reverse("console:prompt", args=[prompt.pk])
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice, zip_longest
+from itertools import groupby, zip_longest
 from typing import Final, Literal
 
 from django.utils.html import conditional_escape, format_html, format_html_join
@@ -116,8 +116,3 @@ def _lines(words: Iterable[Words], own: Literal["removed", "added"]) -> list[Saf
             if text:
                 lines[-1].append(conditional_escape(text) if piece.type == "equal" else format_html(mark, text))
     return [format_html_join("", "{}", ((piece,) for piece in line)) for line in lines]
-
-
-def first_lines(text: str, most: int = MOST_ROWS) -> list[tuple[int, str]]:
-    """A text's lines with their numbers, as many as are drawn."""
-    return list(islice(enumerate(text.split("\n"), 1), most))

@@ -1,6 +1,7 @@
 """The review page of a version: what it changes, what was found in it, what stands in its way; and its buttons."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -91,7 +92,7 @@ class ReviewPage(Page):
             "override": is_free and PRODUCTION not in tags and actor.may("prompts:override"),
             "request": is_free and not waits and PRODUCTION not in tags and actor.may("prompts:write"),
             "go_back": is_free and is_former and actor.may("prompts:promote"),
-            "begin": version.is_sealed and not version.prompt.is_archived and actor.may("prompts:write"),
+            "begin": is_free and actor.may("prompts:write"),
             "tag": is_free and bool(terms.custom_tags) and actor.may("prompts:write"),
         }
 
@@ -105,6 +106,11 @@ class VersionButton(Button):
         if self.request.POST.get("digest", found.digest) != found.digest:
             raise promotion.DigestMismatch(f"Version {found.number} has another content than the one you looked at.")
         return found
+
+    def refused_target(self) -> tuple[str, UUID | None]:
+        version_id = self.kwargs["version_id"]
+        known = PromptVersion.objects.visible_to(self.actor).filter(pk=version_id).first()
+        return str(version_id), known.prompt_id if known else None
 
     def page_of(self, version: PromptVersion) -> str:
         return reverse("console:review", args=[version.pk])

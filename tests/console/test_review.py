@@ -129,6 +129,17 @@ def test_the_author_is_refused_in_words_and_the_log_keeps_it(prompt: Prompt, ali
     assert AuditEntry.objects.filter(verb="version.approved.denied", actor="alice", via="console").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [("approve", "version.approved"), ("promote", "tag.moved"), ("override", "promotion.overridden")],
+)
+def test_whom_the_door_refuses_stands_in_the_prompts_log(prompt: Prompt, alice: Actor, name: str, verb: str) -> None:
+    assert logged_in(alice).post(address(prompt, 2, name)).status_code == 403
+    entry = AuditEntry.objects.get(verb=f"{verb}.denied")
+    assert (entry.actor, entry.via, entry.target) == ("alice", "console", str(version(prompt, 2).pk))
+    assert entry.prompt_id == prompt.pk
+
+
 def bobs_groups() -> Any:
     return User.objects.get(username="bob").groups.all()
 
