@@ -56,6 +56,21 @@ EVENTS: Final = MappingProxyType(
             _event("draft.created", "A draft was opened.", "versionId number digest"),
             _event("draft.saved", "A draft was written anew.", "versionId number digest"),
             _event("draft.discarded", "A draft was thrown away.", "versionId number digest"),
+            _event("harness.registered", "A server that evaluates was registered.", "name url timeout_seconds"),
+            _event("harness.changed", "What is known of a harness changed.", "name changes"),
+            _event("harness.removed", "A harness was removed.", "name url"),
+            _event("test_case.created", "A test case was written.", "caseId name digest"),
+            _event("test_case.changed", "A test case was written anew.", "caseId name digest"),
+            _event("test_case.deleted", "A test case was deleted.", "caseId name digest"),
+            _event(
+                "evaluation.triggered", "An evaluation was asked for.", "evaluationId versionId number digest harnessId"
+            ),
+            _event(
+                "evaluation.completed",
+                "An evaluation ended, which is final.",
+                "evaluationId versionId number digest harnessId status score",
+                "eval.completed",
+            ),
             _event("tier.created", "A budget tier was made.", "namespace name max_tokens enforcement"),
             _event("tier.changed", "A budget tier changed.", "namespace name changes changedBy approvedBy"),
             _event("tier.deleted", "A budget tier was deleted.", "namespace name changedBy approvedBy"),

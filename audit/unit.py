@@ -82,6 +82,7 @@ class Unit:
 
     happenings: list[Happening] = field(default_factory=list)
     tenants_to_bump: set[UUID] = field(default_factory=set)
+    wakes_workers: bool = False
     #: Called with everything written, still inside the transaction (audit/idempotency.py).
     before_commit: list[Callable[[], None]] = field(default_factory=list)
 
@@ -117,6 +118,14 @@ def touch_served(tenant_id: UUID) -> None:
     if unit is None:
         raise RuntimeError("touch_served() outside of a unit of work.")
     unit.tenants_to_bump.add(tenant_id)
+
+
+def wake_workers() -> None:
+    """Say that the present unit leaves something for a worker to do."""
+    unit = _unit.get()
+    if unit is None:
+        raise RuntimeError("wake_workers() outside of a unit of work.")
+    unit.wakes_workers = True
 
 
 def before_commit(callback: Callable[[], None]) -> None:
@@ -167,7 +176,7 @@ def unit_of_work() -> Iterator[None]:
     finally:
         _unit.reset(token)
     generation.publish(generations)
-    if any(EVENTS[each.verb].public for each in unit.happenings):
+    if unit.wakes_workers or any(EVENTS[each.verb].public for each in unit.happenings):
         doorbell.ring()
 
 

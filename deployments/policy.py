@@ -1,18 +1,29 @@
 """What stands between a version and production: asked under the lock by the verbs, and by whoever shows it."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
+from evaluations import gate, history
+from evaluations.gate import Run
 from prompts.models import Approval, NamespacePolicy, PromptVersion
 
 
 def unmet_of(version: PromptVersion, policy: NamespacePolicy) -> list[dict[str, Any]]:
     """What is still missing, each with its code (contract 4) and a sentence; empty when the version may go live."""
-    unmet = []
+    return unmet_by(version, policy, history.runs_of([version])[version.pk])
+
+
+def unmet_by(version: PromptVersion, policy: NamespacePolicy, runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """The same, of a version whose runs were read."""
+    unmet: list[dict[str, Any]] = []
     if missing := approvals_missing(version, policy):
         of = f"{missing} of {policy.required_approvals} approvals"
         unmet.append({"code": "APPROVALS_MISSING", "message": f"{of} {'is' if missing == 1 else 'are'} missing."})
-    return unmet + _gate(version, policy.evaluation_policy)
+    closed = gate.unmet(policy.terms.evaluation_policy, runs, now=timezone.now())
+    return unmet + [each.as_dict() for each in closed]
 
 
 def approvals_missing(version: PromptVersion, policy: NamespacePolicy) -> int:
@@ -30,6 +41,26 @@ def approvers(version: PromptVersion, *, spent_too: bool = False) -> set[UUID]:
     return standing - {each.user_id for each in version.contributors.all()}
 
 
-def _gate(_version: PromptVersion, _policy: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the evaluations say. There are none yet, so the gate is open."""
-    return []
+def standing_of(version: PromptVersion, policy: NamespacePolicy) -> list[dict[str, Any]]:
+    """What a promotion would be refused with as things stand, also where no policy is asked any more."""
+    if version.prompt.is_archived:
+        return [{"code": "ARCHIVED", "message": f"{version.prompt.slug} is archived. Unarchive it first."}]
+    if version.is_rejected:
+        message = f"Version {version.number} was rejected, which is final. Write a new one."
+        return [{"code": "REJECTED", "message": message}]
+    return unmet_of(version, policy)
+
+
+def decision_on(version: PromptVersion, policy: NamespacePolicy) -> dict[str, Any]:
+    """What is kept with a move to production: what was missing, whose approvals stood, and what the gate looked at."""
+    runs = history.runs_of([version])[version.pk]
+    standing = version.approvals.open().approving().select_related("decided_by")
+    return {
+        "unmet": unmet_by(version, policy, runs),
+        "approvals": [each.decided_by.username for each in standing],
+        "gate": {
+            "digest": version.digest,
+            "policy": dict(policy.terms.evaluation_policy),
+            "runs": [run.as_dict() for run in gate.newest(runs).values()],
+        },
+    }

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from deployments.views.decisions import DecisionViewSet, PendingViewSet
+from deployments.views.gate import GateViewSet
 from deployments.views.promotion import PromotionViewSet
 from deployments.views.render import RenderViewSet
 from deployments.views.resolve import RenderByNameViewSet, ResolveViewSet
@@ -55,5 +56,6 @@ urlpatterns = [
     path(
         "prompts/<ref:ref>/promote/override", PromotionViewSet.as_view({"post": "override"}), name="override-promotion"
     ),
+    path("evaluations/versions/<uuid:version_id>/gate", GateViewSet.as_view({"get": "gate"}), name="gate"),
     path("prompts/<ref:ref>/rollback", PromotionViewSet.as_view({"post": "rollback"}), name="rollback"),
 ]

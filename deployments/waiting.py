@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from deployments import policy
+from evaluations import history
 from prompts import diff, impact
 from prompts.models import NamespacePolicy, PromptVersion, Tag
 from prompts.models.serving import TagQuerySet
@@ -25,10 +26,11 @@ def with_what_is_missing(tags: Sequence[Tag]) -> list[Tag]:
     policies = {each.namespace_id: each for each in newest.order_by("namespace", "-number").distinct("namespace")}
     served = Tag.objects.filter(name=PRODUCTION, prompt__in=[tag.prompt_id for tag in tags]).select_related("version")
     live = {each.prompt_id: each.version for each in served}
+    runs = history.runs_of(tag.version for tag in tags)
     for tag in tags:
         terms = policies[tag.prompt.namespace_id]
         vars(tag).update(
-            unmet=policy.unmet_of(tag.version, terms),
+            unmet=policy.unmet_by(tag.version, terms, runs[tag.version_id]),
             approvals_needed=policy.approvals_missing(tag.version, terms),
             waiting_seconds=max(0, int((timezone.now() - tag.updated_at).total_seconds())),
             diff_summary=_summary(live.get(tag.prompt_id), tag.version),

@@ -213,6 +213,8 @@ class ApiViewSet(ViewSet):
     cursor_field: ClassVar[str] = "nextCursor"
     #: Whether X-User-Id is the end user here, whom a prompt is served to, and nobody who acts.
     names_end_user: ClassVar[bool] = False
+    #: Whether no key is asked for: the handler itself knows its callers.
+    is_public: ClassVar[bool] = False
     #: Actions that are POSTs for their bodies alone, and change nothing.
     reading: ClassVar[frozenset[str]] = frozenset()
     #: Fields shown once: a replayed answer has null there.
@@ -229,13 +231,16 @@ class ApiViewSet(ViewSet):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         unit.forget_receipt()
-        if request.method == "POST" and self.rate != "hot" and hasattr(self, "post"):
+        takes_once = request.method == "POST" and self.rate != "hot" and not self.is_public
+        if takes_once and hasattr(self, "post"):
             self.post: Callable[..., HttpResponseBase] = functools.partial(self._post_once, self.post)
         return super().dispatch(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Who knocks, how often, and may they: in this order."""
         request.body  # noqa: B018 — read once, before the parser: its bytes are hashed too
+        if self.is_public:
+            return
         owner = self.owner = self._authenticated(request)
         kind = self.rate or ("read" if request.method in ("GET", "HEAD") else "write")
         self.allowance = ratelimit.take(kind, owner.via)

@@ -6,6 +6,7 @@ Every variable is described in docs/configuration.md. A secret may come from a f
 
 import importlib.util
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from django.core.exceptions import ImproperlyConfigured
 from environ.fileaware_mapping import FileAwareMapping
 
 from pvc import logs
+from pvc.errors import Invalid
+from pvc.standard_webhooks import Secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -38,6 +41,16 @@ def _number(name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ImproperlyConfigured(f"{name} is a whole number, 0 or more.")
     return int(text)
+
+
+def _networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Addresses and networks, comma-separated."""
+    try:
+        return [ip_network(part.strip()) for part in env.str(name, default="").split(",") if part.strip()]
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"{name} is a comma-separated list of networks, such as 10.1.2.0/24,fd00::/8."
+        ) from error
 
 
 DEBUG = env.bool("DEBUG", default=False)
@@ -72,21 +85,44 @@ def _secret(name: str, *older_names: str) -> str:
     return secret
 
 
+def _optional_secret(name: str) -> str:
+    """A secret that may be missing; a weak one stops the start unless DEBUG is on."""
+    value: str = env.str(name, default="")
+    logs.never_show(value)
+    if value and not DEBUG and _weakness(value):
+        raise ImproperlyConfigured(f"{name} {_weakness(value)}.")
+    return value
+
+
+def _previous_keys(name: str) -> list[str]:
+    """Secrets that were in use before, newest first."""
+    keys = [part.strip() for part in env.str(name, default="").split(",") if part.strip()]
+    for key in keys:
+        logs.never_show(key)
+        if not DEBUG and _weakness(key):
+            raise ImproperlyConfigured(f"A key in {name} {_weakness(key)}.")
+    return keys
+
+
 SECRET_KEY = _secret("SECRET_KEY")
+#: Earlier values of SECRET_KEY: what was signed or sealed under them still counts, nothing new is.
+PREVIOUS_SECRET_KEYS = SECRET_KEY_FALLBACKS = _previous_keys("PREVIOUS_SECRET_KEYS")
 API_KEY_PEPPER = _secret("API_KEY_PEPPER", "JWT_SECRET")
 AUDIT_KEY = _secret("AUDIT_KEY")
-#: Keys that signed the log before, newest first: they verify, and sign nothing but the change to the next.
-AUDIT_PREVIOUS_KEYS = [part.strip() for part in env.str("AUDIT_PREVIOUS_KEYS", default="").split(",") if part.strip()]
-for _key in AUDIT_PREVIOUS_KEYS:
-    logs.never_show(_key)
-    if not DEBUG and _weakness(_key):
-        raise ImproperlyConfigured(f"A key in AUDIT_PREVIOUS_KEYS {_weakness(_key)}.")
+#: Keys that signed the log before: they verify, and sign nothing but the change to the next.
+AUDIT_PREVIOUS_KEYS = _previous_keys("AUDIT_PREVIOUS_KEYS")
 #: Where checkpoints of the log are written outside of the database; nowhere, if empty.
 AUDIT_ANCHOR_DIR = env.str("AUDIT_ANCHOR_DIR", default="")
-GATEWAY_SECRET = env.str("GATEWAY_SECRET", default="")
-logs.never_show(GATEWAY_SECRET)
-if GATEWAY_SECRET and not DEBUG and _weakness(GATEWAY_SECRET):
-    raise ImproperlyConfigured(f"GATEWAY_SECRET {_weakness(GATEWAY_SECRET)}.")
+GATEWAY_SECRET = _optional_secret("GATEWAY_SECRET")
+#: What a harness that is not registered signs its callbacks with, and the one tenant it does so for.
+EVAL_WEBHOOK_SECRET = _optional_secret("EVAL_WEBHOOK_SECRET")
+try:
+    Secret(EVAL_WEBHOOK_SECRET)
+except Invalid as _invalid:
+    raise ImproperlyConfigured(
+        "EVAL_WEBHOOK_SECRET begins with whsec_, so base64 of 24 to 64 bytes must follow."
+    ) from _invalid
+EVAL_WEBHOOK_TENANT = env.str("EVAL_WEBHOOK_TENANT", default="default")
 
 # ----------------------------------------------------------------------------- the server's parts
 INSTALLED_APPS = [
@@ -108,6 +144,7 @@ INSTALLED_APPS = [
     "tenants",
     "audit",
     "prompts",
+    "evaluations",
     "deployments",
 ]
 
@@ -261,6 +298,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 3600
 CSRF_COOKIE_HTTPONLY = True
 PUBLIC_API_URL = env.str("PUBLIC_API_URL", default="").rstrip("/")
+#: Where this machine itself finds the server, for who has no other address.
+PORT = _number("PORT", 8000)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_API_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_API_URL] if PUBLIC_API_URL else []
 SECURE_HSTS_SECONDS = 31_536_000 if SESSION_COOKIE_SECURE else 0
@@ -346,6 +385,11 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "POSTPROCESSING_HOOKS": ["pvc.schema.document.complete"],
 }
+
+# ----------------------------------------------------------------------------- calls to outside
+#: Addresses that are not public and may be called all the same (pvc/outbound.py): all of them, or these.
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
+WEBHOOK_ALLOWED_CIDRS = _networks("WEBHOOK_ALLOWED_CIDRS")
 
 # ----------------------------------------------------------------------------- Celery
 CELERY_BROKER_URL = REDIS_URL

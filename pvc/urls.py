@@ -17,6 +17,7 @@ register_converter(converters.TagNameConverter, "tag")
 api: list[URLPattern | URLResolver] = [
     path("", include("audit.urls")),
     path("", include("deployments.urls")),
+    path("", include("evaluations.urls")),
     path("", include("prompts.urls")),
     path("", include("tenants.urls")),
     path("docs", docs.page, name="docs"),

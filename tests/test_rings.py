@@ -86,7 +86,7 @@ def app_of(path: str) -> str:
 
 
 def test_the_code_is_found() -> None:
-    assert APPS == ["audit", "deployments", "prompts", "tenants"]
+    assert APPS == ["audit", "deployments", "evaluations", "prompts", "tenants"]
     assert {"audit/unit.py", "prompts/actions/prompts.py", "pvc/api.py", "tenants/views.py"} <= modules().keys()
 
 
@@ -101,10 +101,11 @@ WITHOUT_ACTOR = {
 SHARED = {
     "deployments/actions/promotion/activation.py": {"activate", "leave_staging"},
     "deployments/actions/promotion/ground.py": {
-        *("held", "in_production", "next_sequence", "pointed", "present_tag", "require_free_staging"),
+        *("held", "in_production", "pointed", "present_tag", "require_free_staging"),
         *("require_never_rejected", "shown", "version_under_lock"),
     },
     "deployments/actions/promotion/pre_production.py": {"common_base"},
+    "evaluations/actions/runs.py": {"kind_of", "trigger_all"},
     "prompts/actions/changes.py": {"requested"},
     "prompts/actions/tiers.py": {"apply_to_tiers"},
     "prompts/actions/versions.py": {
@@ -603,7 +604,7 @@ def test_every_write_route_is_in_the_table() -> None:
 
 
 # ----------------------------------------------------------------------------- the database's own refusals
-TABLES = r"^(tenants|audit|prompts|deployments)_"
+TABLES = r"^(tenants|audit|prompts|evaluations|deployments)_"
 
 
 def unnamed() -> re.Pattern[str]:
@@ -702,7 +703,7 @@ def test_every_environment_variable_is_documented() -> None:
     assert environment_variables() - documented == set()
 
 
-@pytest.mark.parametrize("folder", ["tenants", "audit", "prompts", "deployments", "pvc"])
+@pytest.mark.parametrize("folder", ["tenants", "audit", "prompts", "evaluations", "deployments", "pvc"])
 def test_every_module_says_what_it_is(folder: str) -> None:
     silent = {"apps.py", "__init__.py", "migrate.py"}
     for path, tree in modules().items():

@@ -27,6 +27,10 @@ class PromptArchived(Gone):
     code = "ARCHIVED"
 
 
+class NotSealed(Conflict):
+    code = "NOT_SEALED"
+
+
 class PromptQuerySet(models.QuerySet["Prompt"]):
     def visible_to(self, actor: Actor) -> Self:
         return self.filter(tenant=actor.tenant)
@@ -93,7 +97,9 @@ class Prompt(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["namespace", "slug"], name="one_prompt_per_slug"),
+            # The targets of the foreign keys that hold to a prompt what is about it.
             models.UniqueConstraint(fields=["tenant", "id", "type"], name="prompt_within_tenant"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="prompt_id_within_tenant"),
             models.CheckConstraint(condition=Q(slug__regex=f"^{PROMPT_SLUG}$"), name="prompt_slug_is_plain"),
             models.CheckConstraint(condition=Q(type__in=[TEXT, CHAT]), name="prompt_type_is_known"),
         ]
@@ -136,6 +142,12 @@ class Prompt(models.Model):
     def take_sequence(self) -> int:
         """The number of the prompt's next public event; the caller saves `last_sequence`."""
         self.last_sequence += 1
+        return self.last_sequence
+
+    def next_sequence(self) -> int:
+        """The same of a *locked* prompt, and saved."""
+        self.take_sequence()
+        self.save(update_fields=["last_sequence"])
         return self.last_sequence
 
 
@@ -260,6 +272,11 @@ class PromptVersion(models.Model):
         reviews = [each for each in self.approvals.all() if each.kind == "review"]
         return bool(reviews) and not max(reviews, key=lambda each: each.pk).approved
 
+    def require_sealed(self) -> None:
+        """Raises NotSealed: a draft still changes, so nothing points at it and nothing evaluates it."""
+        if not self.is_sealed:
+            raise NotSealed(f"Version {self.number} is a draft; seal it first.")
+
     def require_revision(self, revision: str | None) -> None:
         """Raises PreconditionFailed when the caller saw another revision of a draft (`If-Match`)."""
         require_revision(self.revision, revision, what="draft")
@@ -314,6 +331,7 @@ def require_revision(present: int, seen: str | None, *, what: str) -> None:
 _PLAIN_SLUG = "Use lower-case letters, digits, - and _; up to 100."
 name_constraint("one_prompt_per_slug", Conflict("A prompt with this name already exists."))
 name_constraint("prompt_within_tenant", Conflict("This prompt exists already."))
+name_constraint("prompt_id_within_tenant", Conflict("This prompt exists already."))
 name_constraint("prompt_slug_is_plain", Invalid.field("name", _PLAIN_SLUG))
 name_constraint("prompt_type_is_known", Invalid.field("type", "A prompt is of type text or chat."))
 name_constraint("prompt_identity_is_fixed", Invalid("A prompt's name, namespace and type are fixed at its creation."))

@@ -31,7 +31,6 @@ from deployments.actions.promotion.refusals import (
     NoStaging,
     NotAPreviousProduction,
     NotPreProd,
-    NotSealed,
     OwnVersion,
     PreProdTaken,
     PromotionBlocked,
@@ -40,6 +39,7 @@ from deployments.actions.promotion.refusals import (
     VersionRejected,
 )
 from deployments.actions.promotion.tags import remove_tag, set_tag
+from prompts.models.prompts import NotSealed
 
 __all__ = [
     "MOST_TARGETS",

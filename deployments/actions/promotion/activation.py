@@ -12,14 +12,14 @@ from tenants.models import Actor
 def activate(version: PromptVersion, *, prompt: Prompt, namespace: Namespace, kind: str, reason: str, by: Actor) -> Tag:
     """The one road to production: the policy's questions, then the move; staging has done its work."""
     require_never_rejected(version)
-    if unmet := policy.unmet_of(version, namespace.policy):
+    decision = policy.decision_on(version, namespace.policy)
+    if unmet := decision["unmet"]:
         raise PromotionBlocked(f"{unmet[0]['message']} Nothing was changed.", unmet=unmet)
     present = present_tag(prompt, PRODUCTION, None)
     if present is not None and present.version_id == version.pk:
         leave_staging(prompt, version, by=by)
         return present
     spent = list(version.approvals.open().approving())
-    decision = {"unmet": [], "approvals": [each.decided_by.username for each in spent]}
     tag = pointed(
         pointers.move(prompt, PRODUCTION, version, kind=kind, reason=reason, decision=decision, spends=spent, by=by)
     )

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from audit.unit import record, verb
 from deployments import policy
 from deployments.actions.promotion.activation import activate
-from deployments.actions.promotion.ground import held, next_sequence, shown, version_under_lock
+from deployments.actions.promotion.ground import held, shown, version_under_lock
 from deployments.actions.promotion.refusals import AlreadyDecided, DigestMismatch, NotPreProd, OwnVersion
 from prompts import pointers
 from prompts.models import Prompt, PromptVersion
@@ -35,7 +35,7 @@ def approve(version: PromptVersion, *, by: Actor, comment: str = "", digest: str
         version,
         by=by,
         prompt_id=prompt.pk,
-        sequence=next_sequence(prompt),
+        sequence=prompt.next_sequence(),
         versionId=str(version.pk),
         number=version.number,
         digest=version.digest,
@@ -58,7 +58,7 @@ def reject(version: PromptVersion, *, by: Actor, reason: str) -> PromptVersion:
         version,
         by=by,
         prompt_id=prompt.pk,
-        sequence=next_sequence(prompt),
+        sequence=prompt.next_sequence(),
         versionId=str(version.pk),
         number=version.number,
         digest=version.digest,

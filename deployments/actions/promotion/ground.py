@@ -1,17 +1,10 @@
 """What the verbs of promotion stand on: rows under their locks, and what is asked of them there."""
 
-from deployments.actions.promotion.refusals import NotSealed, PreProdTaken, VersionRejected
+from deployments.actions.promotion.refusals import PreProdTaken, VersionRejected
 from prompts.models import Namespace, Prompt, PromptVersion, Tag
 from prompts.names import PRODUCTION
 from pvc.errors import NotFound
 from tenants.models import Actor
-
-
-def next_sequence(prompt: Prompt) -> int:
-    """The number of the *locked* prompt's next public event."""
-    sequence = prompt.take_sequence()
-    prompt.save(update_fields=["last_sequence"])
-    return sequence
 
 
 def held(prompt: Prompt) -> tuple[Namespace, Prompt]:
@@ -27,8 +20,7 @@ def version_under_lock(prompt: Prompt, version: PromptVersion) -> PromptVersion:
     found = prompt.versions.select_related("author").filter(pk=version.pk).first()
     if found is None:
         raise NotFound("There is no such version of this prompt.")
-    if not found.is_sealed:
-        raise NotSealed(f"Version {found.number} is a draft; a tag points at sealed versions only.")
+    found.require_sealed()
     return found
 
 

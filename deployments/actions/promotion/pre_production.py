@@ -5,8 +5,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from audit.unit import record, verb
-from deployments.actions.promotion.ground import held, next_sequence, present_tag, require_never_rejected, shown
+from deployments.actions.promotion.ground import held, present_tag, require_never_rejected, shown
 from deployments.actions.promotion.refusals import PreProdTaken, Stale
+from evaluations.actions import runs as evaluations
 from prompts import pointers
 from prompts.actions.drafts import create_draft, seal_draft, write_draft
 from prompts.actions.versions import seal_content, sealed_with
@@ -167,13 +168,14 @@ def _request(
     users = _checked_targets(targets)
     if not prompt.tags.filter(name=STAGING, version=version).exists():
         pointers.move(prompt, STAGING, version, kind="promote_pre_prod", reason=reason, by=by)
+        evaluations.trigger_all(prompt, version, prompt.namespace.policy, by=by)
     pointers.aim(version, users, by=by)
     record(
         "promotion.requested",
         version,
         by=by,
         prompt_id=prompt.pk,
-        sequence=next_sequence(prompt),
+        sequence=prompt.next_sequence(),
         versionId=str(version.pk),
         number=version.number,
         digest=version.digest,

@@ -8,7 +8,6 @@ from deployments.actions.promotion.activation import activate, leave_staging
 from deployments.actions.promotion.ground import (
     held,
     in_production,
-    next_sequence,
     present_tag,
     shown,
     version_under_lock,
@@ -63,14 +62,15 @@ def override(prompt: Prompt, *, version: PromptVersion, by: Actor, reason: str =
         if not by.decides:
             raise NotADecider("Only a person of the tenant overrides; no service account and no platform staff.")
     old = in_production(prompt)
-    pointers.move(prompt, PRODUCTION, version, kind=pointers.OVERRIDE, reason=reason, by=by)
+    decision = policy.decision_on(version, namespace.policy)
+    pointers.move(prompt, PRODUCTION, version, kind=pointers.OVERRIDE, reason=reason, decision=decision, by=by)
     leave_staging(prompt, version, by=by)
     record(
         "promotion.overridden",
         version,
         by=by,
         prompt_id=prompt.pk,
-        sequence=next_sequence(prompt),
+        sequence=prompt.next_sequence(),
         fromNumber=old.number if old else None,
         versionId=str(version.pk),
         number=version.number,
@@ -93,14 +93,15 @@ def rollback(prompt: Prompt, *, by: Actor, version: PromptVersion | None = None,
     if new == old or not was_live or len(approvers) < namespace.policy.required_approvals:
         why = "was approved and live before" if namespace.policy.required_approvals else "was live before"
         raise NotAPreviousProduction(f"Version {new.number} cannot be gone back to: only what {why} can.")
-    pointers.move(prompt, PRODUCTION, new, kind="rollback", reason=reason, by=by)
+    decision = policy.decision_on(new, namespace.policy)
+    pointers.move(prompt, PRODUCTION, new, kind="rollback", reason=reason, decision=decision, by=by)
     leave_staging(prompt, new, by=by)
     record(
         "promotion.rolled_back",
         new,
         by=by,
         prompt_id=prompt.pk,
-        sequence=next_sequence(prompt),
+        sequence=prompt.next_sequence(),
         fromNumber=old.number,
         versionId=str(new.pk),
         number=new.number,

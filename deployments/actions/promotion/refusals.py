@@ -24,10 +24,6 @@ class NoPrevious(Invalid):
     code = "NO_PREVIOUS"
 
 
-class NotSealed(Conflict):
-    code = "NOT_SEALED"
-
-
 class NotPreProd(Conflict):
     code = "NOT_PRE_PROD"
 

@@ -11,6 +11,7 @@ from deployments.actions.promotion.ground import (
     version_under_lock,
 )
 from deployments.actions.promotion.refusals import UnknownTag
+from evaluations.actions import runs as evaluations
 from prompts import pointers
 from prompts.models import Prompt, PromptVersion, Tag
 from prompts.names import PRODUCTION, STAGING
@@ -37,7 +38,10 @@ def set_tag(
         require_free_staging(present, namespace=namespace, by=by)
     if name == PRODUCTION:
         return activate(version, prompt=prompt, namespace=namespace, kind="set", reason=reason, by=by)
-    return pointed(pointers.move(prompt, name, version, kind="set", reason=reason, by=by))
+    tag = pointed(pointers.move(prompt, name, version, kind="set", reason=reason, by=by))
+    if name == STAGING:
+        evaluations.trigger_all(prompt, version, namespace.policy, by=by)
+    return tag
 
 
 @verb(refused="tag.removed")
