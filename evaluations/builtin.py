@@ -13,6 +13,8 @@ from pvc.errors import DomainError
 #: The type of the fault of a case that could not be rendered.
 RENDER: Final = "render"
 LONGEST_REFUSAL: Final = 500
+#: How many faults of one case are stored: the first of them say what there is to mend.
+MOST_FAULTS: Final = 5
 
 
 class Subject(NamedTuple):
@@ -50,7 +52,7 @@ class CaseResult:
         return {
             "name": self.name,
             "passed": self.passed,
-            "faults": [fault.as_dict() for fault in self.faults],
+            "faults": [fault.as_dict() for fault in self.faults[:MOST_FAULTS]],
             "tokens": self.tokens,
             "milliseconds": _milliseconds(self.seconds),
         }

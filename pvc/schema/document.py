@@ -18,6 +18,10 @@ TAGS: Final = {
     "it.",
     "Promotion": "What is live: promoted, overridden, rolled back.",
     "Approvals": "Pre-production, and the decisions of other people on it.",
+    "Evaluations": "What harnesses say of a version's content, and what the gate makes of it.",
+    "Harnesses": "Servers that evaluate when they are asked to, and report back signed.",
+    "Test cases": "Values for a prompt's variables, and what has to hold of the text that they give: what the built-in "
+    "harness runs.",
     "Serving": "What a name stands for now, as it is or with values put in: what your services ask for on every call.",
     "Rendering": "A version's text with values put in: what your services ask for on every call.",
     "Diff": "What changed between two versions, and how much it matters.",

@@ -108,7 +108,7 @@ class ApiSchema(AutoSchema):
     @property
     def _once(self) -> bool:
         """Whether an Idempotency-Key is honoured."""
-        return self.method == "POST" and not self._is_hot
+        return self.method == "POST" and not self._is_hot and not self.view.is_public
 
     @property
     def _pages(self) -> bool:
@@ -138,7 +138,7 @@ class ApiSchema(AutoSchema):
         return self._words()[0]
 
     def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's has no arguments either
-        scopes = self.get_extensions()["x-required-scope"]
+        scopes = self.get_extensions().get("x-required-scope", [])
         needs = f"Needs the scope `{scopes[0]}`." if len(scopes) == 1 else ""
         return "\n\n".join(part for part in (self._words()[1], needs) if part)
 
@@ -149,8 +149,14 @@ class ApiSchema(AutoSchema):
     def get_extensions(self) -> dict[str, Any]:
         """The scope; a handler that asks for several names them itself, and its docstring says when."""
         scope = self.view.scopes[self.view.action]
+        if self.view.is_public:
+            return super().get_extensions()
         assert scope in SCOPES
         return {"x-required-scope": [scope], **super().get_extensions()}
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """The key; none, where the handler itself knows its callers."""
+        return [] if self.view.is_public else super().get_auth()
 
     # ------------------------------------------------------------------------- parameters
     def _get_parameters(self) -> list[dict[str, Any]]:
@@ -163,6 +169,8 @@ class ApiSchema(AutoSchema):
         names += ["IfMatch"] if PreconditionFailed in self._kinds else []
         names += ["IfNoneMatch"] if self._is_revalidated else []
         names += ["IdempotencyKey"] if self._once else []
+        if self.view.is_public:
+            return [*names, *parts.SIGNATURES, "RequestId"]
         acting = "EndUserId" if self.view.names_end_user else "UserId"
         return [*names, "TenantId", acting, "GatewaySignature", "RequestId"]
 
@@ -195,7 +203,7 @@ class ApiSchema(AutoSchema):
         return {self._called(answer)} if is_serializer(answer) else set()
 
     def _headers(self, status: str) -> list[str]:
-        names = ["X-Request-Id", *_LIMITS]
+        names = ["X-Request-Id"] if self.view.is_public else ["X-Request-Id", *_LIMITS]
         names += ["ETag"] if self._answered_with(status) & parts.WITH_ETAG else []
         names += ["ETag-Of-Content"] if self._is_revalidated else []
         names += ["X-Audit-Seq", "X-Audit-Hash"] if self._writes else []
@@ -203,6 +211,8 @@ class ApiSchema(AutoSchema):
 
     def _refusals(self) -> list[Refusal]:
         """By the door, in `pvc/api.py` and the middleware; then by the verb."""
+        if self.view.is_public:
+            return self._refusals_without_key()
         codes: dict[int, list[str]] = {
             400: ["BAD_REQUEST", "INVALID_JSON"],
             401: ["UNAUTHORIZED"],
@@ -230,6 +240,15 @@ class ApiSchema(AutoSchema):
             codes.setdefault(409, []).append("IDEMPOTENCY_IN_PROGRESS")
             codes.setdefault(422, []).append("IDEMPOTENCY_KEY_REUSED")
         return [Refusal(status, tuple(each), is_recorded=status in self._recorded()) for status, each in codes.items()]
+
+    def _refusals_without_key(self) -> list[Refusal]:
+        codes: dict[int, list[str]] = {
+            400: ["BAD_REQUEST"],
+            413: ["PAYLOAD_TOO_LARGE"],
+            429: ["RATE_LIMITED"],
+            503: ["UNAVAILABLE", "AUDIT_HEAD_BROKEN"],
+        }
+        return [Refusal(status, tuple(each)) for status, each in (codes | by_status(self._kinds)).items()]
 
     def _recorded(self) -> set[int]:
         """Where a refusal may be written in the audit log: by the door, and by the verb."""

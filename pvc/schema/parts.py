@@ -79,6 +79,39 @@ PARAMETERS: Final[dict[str, Any]] = {
     "TierId": _parameter(
         "path", "tier_id", _text(format="uuid"), "A budget tier of the namespace: its `id`.", example=ID.tier
     ),
+    "HarnessId": _parameter("path", "harness_id", _text(format="uuid"), "A harness: its `id`.", example=ID.harness),
+    "EvaluationId": _parameter(
+        "path", "evaluation_id", _text(format="uuid"), "An evaluation: its `id`.", example=ID.evaluation
+    ),
+    "CaseId": _parameter("path", "case_id", _text(format="uuid"), "A test case: its `id`.", example=ID.case),
+    "WebhookId": _parameter(
+        "header",
+        "webhook-id",
+        _text(),
+        "Standard Webhooks: the message's id, without a dot. The same message again changes nothing.",
+        example="msg_2Lh9KRb0pzN4LePd3XiA4v12Axj",
+    ),
+    "WebhookTimestamp": _parameter(
+        "header",
+        "webhook-timestamp",
+        _text(),
+        "Standard Webhooks: when it was sent, in Unix seconds.",
+        example="1772442570",
+    ),
+    "WebhookSignature": _parameter(
+        "header",
+        "webhook-signature",
+        _text(),
+        "Standard Webhooks: `v1,` and base64 of HMAC-SHA256 over `id.timestamp.body`.",
+        example="v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+    ),
+    "PlainSignature": _parameter(
+        "header",
+        "X-Webhook-Signature",
+        _text(),
+        "The hex HMAC-SHA256 of the body, with or without `sha256=`; `X-Hub-Signature-256` is another name of it.",
+        example="sha256=e2f02acbddb919680d7e074a0f672e3b22527d9fbc0314aa4eaadba3bfb9b806",
+    ),
     "Limit": _parameter(
         "query",
         "limit",
@@ -170,7 +203,12 @@ PATH_PARTS: Final = {
     ("uuid", "version_id"): "VersionId",
     ("uuid", "template_id"): "TemplateId",
     ("uuid", "tier_id"): "TierId",
+    ("uuid", "harness_id"): "HarnessId",
+    ("uuid", "evaluation_id"): "EvaluationId",
+    ("uuid", "case_id"): "CaseId",
 }
+#: What a message without a key is signed with: the three of Standard Webhooks, or the older one.
+SIGNATURES: Final = ("WebhookId", "WebhookTimestamp", "WebhookSignature", "PlainSignature")
 
 
 def _header(schema: dict[str, Any], description: str, *, always: bool = False) -> dict[str, Any]:

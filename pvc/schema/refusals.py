@@ -104,8 +104,8 @@ CODES: Final[dict[str, Code]] = {
     "NOT_ARCHIVED": Code("The prompt is not archived.", "support-reply is not archived."),
     "ALREADY_REVOKED": Code("The key is revoked already.", "The key ci is revoked already."),
     "NOT_SEALED": Code(
-        "The version is somebody's draft; a tag points at sealed versions only.",
-        "Version 3 is a draft; a tag points at sealed versions only.",
+        "The version is somebody's draft: no tag points at it, and nothing evaluates it.",
+        "Version 3 is a draft; seal it first.",
     ),
     "SEALED": Code(
         "The version is sealed, and never changes.",
@@ -169,6 +169,17 @@ CODES: Final[dict[str, Code]] = {
         "with its `code` and `message`.",
         "1 of 1 approvals is missing. Nothing was changed.",
         {"unmet": [{"code": "APPROVALS_MISSING", "message": "1 of 1 approvals is missing."}]},
+    ),
+    "EVALUATION_FINISHED": Code(
+        "The evaluation has ended, which is final.", "This evaluation has passed already, which is final."
+    ),
+    "TOO_MANY_TEST_CASES": Code(
+        "The prompt has as many test cases as it can have.", "A prompt has 10,000 test cases at most."
+    ),
+    "REFUSED_ADDRESS": Code(
+        "The address is never called: not http or https, or not public.",
+        "url: This address is not called: only public ones are.",
+        {"fields": {"url": ["This address is not called: only public ones are."]}},
     ),
     "OWN_CHANGE": Code(
         "A change of policy is decided by another person than the one who asked for it.",

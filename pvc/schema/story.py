@@ -20,6 +20,9 @@ class _Ids(NamedTuple):
     change: str = "019cadd9-7a21-7c80-9b3e-6d7f80910213"
     draft: str = "019cadeb-3d05-7e19-9c7a-1b2c3d4e5f60"
     tier: str = "019cadd8-9c3f-7d2e-8b4a-7e8f90a1b2c3"
+    harness: str = "019cadda-0b12-7a31-9d4e-1f2a3b4c5d6e"
+    case: str = "019cade1-5c20-7b42-8e5f-2a3b4c5d6e7f"
+    evaluation: str = "019cade6-1d30-7c53-9f60-3b4c5d6e7f80"
 
 
 ID: Final = _Ids()
@@ -203,6 +206,45 @@ _TIER: Final = {"id": ID.tier, "name": "short", "max_tokens": 500, "enforcement"
 _MISSING: Final = {"code": "APPROVALS_MISSING", "message": "1 of 1 approvals is missing."}
 _RENDERED: Final = "You answer customers of a web shop, in two sentences at most. Help with: my parcel is late"
 _LAST_PAGE: Final = {"limit": 20}
+_EVALUATION: Final = {
+    "id": ID.evaluation,
+    "versionId": ID.version_2,
+    "digest": "e076b6d45f5bf21a7eb8df1be05718cbba6bf1d6080f9582f5ac81ba13ea6c0e",
+    "harnessId": "builtin",
+    "status": "passed",
+    "score": 1.0,
+    "metrics": {"cases": 2, "passed": 2, "failed": 0, "tokens": 44, "mostTokens": 24, "milliseconds": 0.073},
+    "startedAt": "2026-03-02T09:16:10.120Z",
+    "completedAt": "2026-03-02T09:16:10.204Z",
+    "createdAt": "2026-03-02T09:16:10.080Z",
+}
+_NOT_BEGUN: Final = {"startedAt": None, "completedAt": None}
+_HARNESS: Final = {
+    "id": ID.harness,
+    "projectId": ID.tenant,
+    "name": "answers",
+    "url": "https://harness.example.com/evaluate",
+    "timeoutSeconds": 600,
+    "createdAt": "2026-03-02T09:02:10.120Z",
+    "updatedAt": "2026-03-02T09:02:10.120Z",
+}
+_CASE: Final = {
+    "id": ID.case,
+    "promptId": ID.prompt,
+    "name": "a refund",
+    "variables": {"issue": "I want my money back"},
+    "assertions": [{"type": "contains", "value": "money back"}, {"type": "no_missing_variables"}],
+    "createdAt": "2026-03-02T09:11:10.120Z",
+    "updatedAt": "2026-03-02T09:11:10.120Z",
+}
+_GATE_POLICY: Final = {
+    "requiredApprovals": 0,
+    "mode": "block_failures",
+    "threshold": 0.8,
+    "harnesses": [],
+    "maxAgeHours": None,
+    "autoTrigger": False,
+}
 _MORE_PAGES: Final = {"limit": 1, "next_cursor": CURSOR}
 
 Examples = dict[str, list[tuple[str, Any]]]
@@ -396,6 +438,75 @@ EXAMPLES: Final[Examples] = {
     "LifecycleNewTier": [("500 tokens at most", {name: _TIER[name] for name in ("name", "max_tokens", "enforcement")})],
     "LifecycleTierChanges": [("More tokens", {"max_tokens": 800})],
     "LifecycleTier": [("The tier", _TIER)],
+    "EvaluationRequest": [
+        ("The prompt's test cases", {"versionId": ID.version_2, "harnessId": "builtin"}),
+        ("As the namespace says", {"versionId": ID.version_2}),
+    ],
+    "Evaluation": [
+        ("Asked for", {**_EVALUATION, "status": "pending", "score": None, "metrics": {}, **_NOT_BEGUN}),
+        ("Passed", _EVALUATION),
+    ],
+    "EvaluationPage": [("The only page", {"data": [_EVALUATION], "meta": _LAST_PAGE})],
+    "EvaluationInFull": [
+        (
+            "Passed",
+            {
+                **_EVALUATION,
+                "results": [
+                    {"name": "a refund", "passed": True, "faults": [], "tokens": 24, "milliseconds": 0.041},
+                    {"name": "nothing said", "passed": True, "faults": [], "tokens": 20, "milliseconds": 0.032},
+                ],
+            },
+        )
+    ],
+    "Report": [
+        (
+            "Passed",
+            {
+                "evaluationId": ID.evaluation,
+                "status": "passed",
+                "score": 0.93,
+                "metrics": {"questions": 120},
+                "digest": "e076b6d45f5bf21a7eb8df1be05718cbba6bf1d6080f9582f5ac81ba13ea6c0e",
+            },
+        )
+    ],
+    "NewHarness": [
+        (
+            "A server of your own",
+            {
+                "name": "answers",
+                "url": "https://harness.example.com/evaluate",
+                "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                "timeoutSeconds": 600,
+            },
+        )
+    ],
+    "HarnessChanges": [("More time", {"timeoutSeconds": 1200})],
+    "Harness": [("A server of your own", _HARNESS)],
+    "HarnessPage": [("The only page", {"data": [_HARNESS], "meta": _LAST_PAGE})],
+    "NewTestCase": [
+        ("What is asked for stands in it", {name: _CASE[name] for name in ("name", "variables", "assertions")})
+    ],
+    "TestCaseChanges": [("Shorter", {"assertions": [{"type": "max_tokens", "value": 40}]})],
+    "TestCase": [("What is asked for stands in it", _CASE)],
+    "TestCasePage": [("The only page", {"data": [_CASE], "meta": _LAST_PAGE})],
+    "Gate": [
+        (
+            "Open",
+            {"canPromote": True, "reason": None, "unmet": [], "policy": _GATE_POLICY, "evaluations": [_EVALUATION]},
+        ),
+        (
+            "Closed",
+            {
+                "canPromote": False,
+                "reason": "The newest evaluation by builtin failed.",
+                "unmet": [{"code": "EVALUATION_FAILED", "message": "The newest evaluation by builtin failed."}],
+                "policy": _GATE_POLICY,
+                "evaluations": [{**_EVALUATION, "status": "failed", "score": 0.5}],
+            },
+        ),
+    ],
     "LifecycleTierPage": [("The only page", {"data": [_TIER], "meta": _LAST_PAGE})],
     "LifecycleDecidedVersion": [("Approved, and live", {**_APPROVED_2, "activated": True, "unmet": []})],
     "LifecyclePendingApprovalPage": [
@@ -671,7 +782,12 @@ BESIDE: Final[dict[str, dict[str, Any]]] = {
 }
 
 #: Values of a route's own query parameters, where its handler gives no example.
-PARAMETERS: Final = {"fromVersion": "1", "toVersion": "2", "user_id": "customer-4711"}
+PARAMETERS: Final = {
+    "fromVersion": "1",
+    "toVersion": "2",
+    "user_id": "customer-4711",
+    "evaluationId": ID.evaluation,
+}
 
 
 def examples_of(schema: str) -> dict[str, Any]:

@@ -59,9 +59,8 @@ def test_without_test_cases_the_built_in_harness_ends_in_an_error(as_alice: Clie
     assert (found["status"], found["metrics"]["error"]) == ("error", "NO_TEST_CASES")
 
 
-def test_a_failing_evaluation_closes_the_gate_and_a_later_pass_opens_it(
-    as_bob: Client, prompt: Prompt, _secret: None
-) -> None:
+@pytest.mark.usefixtures("_secret")
+def test_a_failing_evaluation_closes_the_gate_and_a_later_pass_opens_it(as_bob: Client, prompt: Prompt) -> None:
     as_bob.post("/prompts/support/tags/staging", {"versionId": str(prompt.head_id)})
     failing = asked_for(as_bob, prompt, "default")
     assert failing["status"] == "running"
@@ -77,7 +76,8 @@ def test_a_failing_evaluation_closes_the_gate_and_a_later_pass_opens_it(
     assert [each["status"] for each in move.decision["gate"]["runs"]] == ["passed"]
 
 
-def test_what_has_ended_is_final(as_alice: Client, prompt: Prompt, _secret: None) -> None:
+@pytest.mark.usefixtures("_secret")
+def test_what_has_ended_is_final(as_alice: Client, prompt: Prompt) -> None:
     asked = asked_for(as_alice, prompt, "default")
     assert reported(asked["id"], status="passed").status_code == 200
     again = reported(asked["id"], status="failed")
@@ -85,7 +85,8 @@ def test_what_has_ended_is_final(as_alice: Client, prompt: Prompt, _secret: None
     assert Evaluation.objects.get(pk=asked["id"]).status == "passed"
 
 
-def test_a_wrong_signature_is_401(as_alice: Client, prompt: Prompt, _secret: None) -> None:
+@pytest.mark.usefixtures("_secret")
+def test_a_wrong_signature_is_401(as_alice: Client, prompt: Prompt) -> None:
     asked = asked_for(as_alice, prompt, "default")
     assert reported(asked["id"], secret="another", status="passed").status_code == 401
     assert Evaluation.objects.get(pk=asked["id"]).status == "running"
