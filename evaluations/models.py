@@ -18,6 +18,8 @@ BUILTIN: Final = "builtin"
 #: What is asked for where nothing is named, and no namespace says what that means.
 DEFAULT: Final = "default"
 LONGEST_NAME: Final = 100
+#: Of a registered one. A policy may name others, which report without being called.
+HARNESS_NAME: Final = "[A-Za-z0-9][A-Za-z0-9 ._:/-]{0,99}"
 LONGEST_TIMEOUT: Final = 86_400  # seconds
 
 
@@ -46,6 +48,7 @@ class Harness(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "name"], name="one_harness_per_name"),
             models.CheckConstraint(condition=~Q(name__in=[BUILTIN, DEFAULT]), name="harness_names_are_not_reserved"),
+            models.CheckConstraint(condition=Q(name__regex=f"^{HARNESS_NAME}$"), name="harness_name_is_plain"),
             models.CheckConstraint(
                 condition=Q(timeout_seconds__range=(1, LONGEST_TIMEOUT)), name="harnesses_have_a_time_limit"
             ),
@@ -221,8 +224,10 @@ class CallbackReceipt(models.Model):
 
 name_constraint("one_harness_per_name", Conflict("A harness of this name is registered already."))
 name_constraint(
-    "harness_names_are_not_reserved", Invalid.field("name", f"{BUILTIN} and {DEFAULT} are names of the server's own.")
+    "harness_names_are_not_reserved", Invalid.field("name", f"Use another name than {BUILTIN} and {DEFAULT}.")
 )
+PLAIN_NAME: Final = "Use letters, digits, spaces and . _ : / -, a letter or digit first; up to 100, and no id."
+name_constraint("harness_name_is_plain", Invalid.field("name", PLAIN_NAME))
 name_constraint(
     "harnesses_have_a_time_limit", Invalid.field("timeoutSeconds", f"Use a number from 1 to {LONGEST_TIMEOUT:,}.")
 )

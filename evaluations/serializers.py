@@ -6,7 +6,16 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from evaluations.assertions import LONGEST_PATTERN, LONGEST_TEXT, MOST_ASSERTIONS, TYPES
-from evaluations.models import LONGEST_NAME, LONGEST_TIMEOUT, Evaluation, Harness, TestCase
+from evaluations.models import (
+    BUILTIN,
+    DEFAULT,
+    HARNESS_NAME,
+    LONGEST_NAME,
+    LONGEST_TIMEOUT,
+    Evaluation,
+    Harness,
+    TestCase,
+)
 from prompts.policy import MOST_TOKENS
 from prompts.serializers import FreeObject, Shape
 from pvc.api import Form, Id, JSONObject, Moment, RowSerializer, Text
@@ -32,6 +41,17 @@ _VALUES: dict[str, Shape | None] = {
     "regex": _PATTERN,
     "max_tokens": _TOKENS,
 }
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": f"^{HARNESS_NAME}$",
+        "not": {"anyOf": [{"enum": [BUILTIN, DEFAULT]}, {"format": "uuid"}]},
+    }
+)
+class HarnessName(Text):
+    """A name for a harness to be registered."""
 
 
 @extend_schema_field(
@@ -101,7 +121,7 @@ class EvaluationRequest(Form):
 class NewHarness(Form):
     """A server that evaluates when it is asked to."""
 
-    name = Text(max_length=LONGEST_NAME, help_text="Unique, and fixed; not `builtin` or `default`.")
+    name = HarnessName(max_length=LONGEST_NAME, help_text="Unique, and fixed; not `builtin` or `default`.")
     url = Text(max_length=2_000, help_text="Called with POST. Public addresses only.")
     secret = Text(
         min_length=SECRET_LENGTHS.start,

@@ -44,7 +44,7 @@ def run(taken: Evaluation, worker: str = "") -> None:
         try:
             _advance(taken)
         except (runs.LostLease, runs.EvaluationFinished) as late:
-            logger.warning("evaluation ended elsewhere", why=late.message)
+            logger.warning("evaluation ended elsewhere", why=str(late))
         except DatabaseError:
             raise
         except Exception:

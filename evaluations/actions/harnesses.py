@@ -1,12 +1,13 @@
 """Verbs on harnesses: registered, changed, removed. Their secrets come in and never go out."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.utils import timezone
 
 from audit.unit import record, verb
-from evaluations.models import Harness
+from evaluations.models import HARNESS_NAME, PLAIN_NAME, Harness
 from prompts.names import is_uuid
 from pvc import outbound
 from pvc.errors import Invalid
@@ -55,8 +56,9 @@ def remove_harness(harness: Harness, *, by: Actor) -> None:
 
 
 def _check(fields: Mapping[str, Any]) -> None:
-    if "name" in fields and (is_uuid(fields["name"]) or not fields["name"].isprintable()):
-        raise Invalid.field("name", "Use a name that can be read, and is no id.")
+    name = fields.get("name")
+    if name is not None and (is_uuid(name) or not re.fullmatch(HARNESS_NAME, name)):
+        raise Invalid.field("name", PLAIN_NAME)
     if "url" in fields:
         outbound.check_url(fields["url"])
     if "secret" in fields:

@@ -28,10 +28,8 @@ class EvaluationFinished(Conflict):
     code = "EVALUATION_FINISHED"
 
 
-class LostLease(Conflict):
-    """Another worker has taken the evaluation meanwhile: what this one brings is too late."""
-
-    code = "LOST_LEASE"
+class LostLease(Exception):
+    """Another worker has taken the evaluation meanwhile: what this one brings is too late. No door ever sees it."""
 
 
 class CallbackRefused(Unauthorized):
@@ -194,7 +192,17 @@ def _asked_for(prompt: Prompt, version: PromptVersion, harness: str, *, by: Acto
         started_at=now if is_reported else None,
         due_at=now + timedelta(seconds=SECONDS_TO_REPORT) if is_reported else now,
     )
-    record("evaluation.triggered", evaluation, by=by, prompt_id=prompt.pk, **_said_of(evaluation, version))
+    record(
+        "evaluation.triggered",
+        evaluation,
+        by=by,
+        prompt_id=prompt.pk,
+        evaluationId=str(evaluation.pk),
+        versionId=str(version.pk),
+        number=version.number,
+        digest=evaluation.digest,
+        harnessId=evaluation.harness,
+    )
     wake_workers()
     return evaluation
 
@@ -218,18 +226,12 @@ def _ended(evaluation: Evaluation, prompt: Prompt, outcome: Outcome, *, by: Acto
         by=by,
         prompt_id=prompt.pk,
         sequence=prompt.next_sequence(),
+        evaluationId=str(evaluation.pk),
+        versionId=str(evaluation.version_id),
+        number=evaluation.version.number,
+        digest=evaluation.digest,
+        harnessId=evaluation.harness,
         status=evaluation.status,
         score=evaluation.score,
-        **_said_of(evaluation, evaluation.version),
     )
     return evaluation
-
-
-def _said_of(evaluation: Evaluation, version: PromptVersion) -> dict[str, Any]:
-    return {
-        "evaluationId": str(evaluation.pk),
-        "versionId": str(version.pk),
-        "number": version.number,
-        "digest": evaluation.digest,
-        "harnessId": evaluation.harness,
-    }

@@ -32,7 +32,9 @@ def create_test_case(
     case = TestCase(tenant=prompt.tenant, prompt=prompt, name=name)
     _write(case, variables, checked(assertions))
     case.save(force_insert=True)
-    record("test_case.created", case, by=by, prompt_id=prompt.pk, **_said_of(case))
+    record(
+        "test_case.created", case, by=by, prompt_id=prompt.pk, caseId=str(case.pk), name=case.name, digest=case.digest
+    )
     return case
 
 
@@ -49,7 +51,9 @@ def change_test_case(case: TestCase, changes: Mapping[str, Any], *, by: Actor) -
         return case
     case.updated_at = timezone.now()
     case.save(update_fields=["name", "variables", "assertions", "digest", "updated_at"])
-    record("test_case.changed", case, by=by, prompt_id=prompt.pk, **_said_of(case))
+    record(
+        "test_case.changed", case, by=by, prompt_id=prompt.pk, caseId=str(case.pk), name=case.name, digest=case.digest
+    )
     return case
 
 
@@ -58,7 +62,9 @@ def delete_test_case(case: TestCase, *, by: Actor) -> None:
     """Take a test case away. The runs that it was part of keep what they said."""
     prompt = _held(case.prompt, by=by)
     case = TestCase.objects.select_for_update().get(pk=case.pk)
-    record("test_case.deleted", case, by=by, prompt_id=prompt.pk, **_said_of(case))
+    record(
+        "test_case.deleted", case, by=by, prompt_id=prompt.pk, caseId=str(case.pk), name=case.name, digest=case.digest
+    )
     case.delete()
 
 
@@ -82,7 +88,3 @@ def _write(case: TestCase, variables: Mapping[str, Any], assertions: list[dict[s
     case.variables, case.assertions = dict(variables), assertions
     held = {"name": case.name, "variables": case.variables, "assertions": assertions}
     case.digest = sha256_hex(canonical_json(held))
-
-
-def _said_of(case: TestCase) -> dict[str, Any]:
-    return {"caseId": str(case.pk), "name": case.name, "digest": case.digest}

@@ -72,7 +72,12 @@ def version_of(door: ApiViewSet, version_id: UUID) -> PromptVersion:
     return found
 
 
-_EVALUATION_ID = OpenApiParameter("evaluationId", {"type": "string", "format": "uuid"}, required=True)
+_EVALUATION_ID = OpenApiParameter(
+    "evaluationId",
+    {"type": "string", "format": "uuid"},
+    required=True,
+    description="The evaluation that is reported on; the same id stands in the body.",
+)
 
 
 @extend_schema(tags=["Evaluations"])

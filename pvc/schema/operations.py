@@ -158,6 +158,11 @@ class ApiSchema(AutoSchema):
         """The key; none, where the handler itself knows its callers."""
         return [] if self.view.is_public else super().get_auth()
 
+    def get_operation(self, *given: Any) -> Any:
+        """An empty list is said too: it takes the document's own back."""
+        operation = super().get_operation(*given)
+        return {**operation, "security": []} if operation and self.view.is_public else operation
+
     # ------------------------------------------------------------------------- parameters
     def _get_parameters(self) -> list[dict[str, Any]]:
         own = [_completed(each) for each in self._process_override_parameters().values() if each]  # type: ignore[no-untyped-call]

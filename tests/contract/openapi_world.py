@@ -17,6 +17,8 @@ from schemathesis.generation.meta import CoveragePhaseData
 
 from audit import sealing
 from deployments.actions import promotion
+from evaluations.actions import harnesses, runs, test_cases
+from evaluations.models import Evaluation, Harness, TestCase
 from prompts.actions.drafts import create_draft, discard_draft
 from prompts.actions.namespaces import create_namespace
 from prompts.actions.prompts import archive_prompt, unarchive_prompt
@@ -43,7 +45,17 @@ FIXED = "Fixed; left out, or with the value it has."
 
 
 #: The field that nothing else of the kind may have, where something is made.
-UNIQUE = {"create-prompts": "name", "create-templates": "slug", "create-namespaces": "slug", "create-tiers": "name"}
+UNIQUE = {
+    "create-prompts": "name",
+    "create-templates": "slug",
+    "create-namespaces": "slug",
+    "create-tiers": "name",
+    "create-harnesses": "name",
+    "create-test-cases": "name",
+    "update-test-case": "name",
+}
+#: A literal address, so that no name is looked up; nobody calls it here.
+PUBLIC_URL = "https://9.9.9.9/evaluate"
 
 
 @dataclass
@@ -93,6 +105,21 @@ class World:
 
     def _tier(self, namespace: Namespace) -> BudgetTier:
         return create_tier(namespace, name=f"t-{uuid4()}", max_tokens=500, enforcement="block", by=self.admin)
+
+    def _harness(self) -> Harness:
+        return harnesses.register_harness(f"h-{uuid4()}", url=PUBLIC_URL, secret="0123456789abcdef", by=self.admin)
+
+    def _case(self, prompt: Prompt) -> TestCase:
+        """A new one; what there were before it goes, so that they do not become too many."""
+        prompt.test_cases.all().delete()
+        assertions = [{"type": "no_missing_variables"}]
+        return test_cases.create_test_case(prompt, f"c-{uuid4()}", variables={}, assertions=assertions, by=self.admin)
+
+    def _evaluation(self, prompt: Prompt) -> Evaluation:
+        """A finished one, which closes no gate."""
+        asked = runs.trigger(prompt.versions.get(number=2), harness="builtin", by=self.admin)
+        passed = runs.Outcome("passed", 1.0, cases=[])
+        return runs.finish(asked, passed, by=self.admin)
 
     def _free(self, name: str) -> str:
         """The name, where no request has taken it yet."""
@@ -236,7 +263,7 @@ class World:
             "change_id": "",
             "version_id": "",
             "template_id": "",
-            "tier_id": str(uuid4()),
+            **{name: str(uuid4()) for name in ("tier_id", "harness_id", "case_id", "evaluation_id")},
         }
         nowhere = {
             "ref": "no-such-prompt",
@@ -246,7 +273,10 @@ class World:
             "key_id": str(uuid4()),
             "namespace_id": "nobodys",
             "change_id": str(uuid4()),
-            **{name: str(uuid4()) for name in ("version_id", "template_id", "tier_id")},
+            **{
+                name: str(uuid4())
+                for name in ("version_id", "template_id", "tier_id", "harness_id", "case_id", "evaluation_id")
+            },
         }
         for name in names:
             yield {each: (nowhere if each == name else here)[each] for each in names}
@@ -272,6 +302,9 @@ class World:
             "version_id": lambda: str(self._version_for(case, prompt, role)),
             "template_id": lambda: str(prompt.pk),
             "tier_id": lambda: str(self._tier(namespace).pk),
+            "harness_id": lambda: str(self._harness().pk),
+            "case_id": lambda: str(self._case(prompt).pk),
+            "evaluation_id": lambda: str(self._evaluation(prompt).pk),
         }
         for name in case.path_parameters:
             case.path_parameters[name] = here[name]()
@@ -327,8 +360,20 @@ class World:
             body["base_version_id"] = str(self._prompt_for(case).versions.get(number=1).pk)
         if {"content", "template"} <= body.keys():
             body["template"] = body["content"]
+        self._aim_evaluation(body, case)
         if body.get("expiresAt"):
             body["expiresAt"] = "2999-01-01T00:00:00Z"
+
+    def _aim_evaluation(self, body: dict[str, Any], case: Case[Any]) -> None:
+        """A harness that may be called, a secret that is one, a pattern that RE2 reads."""
+        fitting: dict[str, Any] = {
+            "url": PUBLIC_URL,
+            "secret": "0123456789abcdef",
+            "assertions": [{"type": "no_missing_variables"}],
+        }
+        if case.operation.definition.raw["operationId"] == "trigger-evaluation":
+            fitting |= {"versionId": str(self.text.versions.get(number=1).pk), "harnessId": "builtin"}
+        body |= {name: value for name, value in fitting.items() if name in body}
 
 
 def _staged(prompt: Prompt) -> PromptVersion:

@@ -17,6 +17,8 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 from audit import sealing
 from audit.events import EVENTS
 from deployments.actions import promotion
+from evaluations.actions import harnesses, runs, test_cases
+from evaluations.models import Evaluation
 from prompts.actions import drafts, namespaces, tiers
 from prompts.content import content_of
 from prompts.models import Namespace, PolicyChange, Prompt
@@ -54,7 +56,9 @@ def operations() -> dict[str, tuple[str, str, dict[str, Any]]]:
 
 
 OPERATIONS = operations()
-KEYED = [name for name in OPERATIONS if name not in PUBLIC]
+#: Who knocks here is known by a signature (tests/evaluations/test_callback.py).
+SIGNED = {"report-evaluation"}
+KEYED = [name for name in OPERATIONS if name not in PUBLIC | SIGNED]
 
 
 def parameters_of(name: str) -> list[dict[str, Any]]:
@@ -142,8 +146,8 @@ def test_every_tag_is_described_and_used() -> None:
 
 def test_who_needs_a_key_and_which_scope_is_said() -> None:
     for name, (_, _, operation) in OPERATIONS.items():
-        assert operation["security"] == ([] if name in PUBLIC else [{"apiKey": []}]), name
-        if name not in PUBLIC:
+        assert operation["security"] == ([] if name in PUBLIC | SIGNED else [{"apiKey": []}]), name
+        if name not in PUBLIC | SIGNED:
             needed = operation["x-required-scope"]
             assert set(needed) <= SCOPES.keys(), name
             assert all(f"`{scope}`" in operation["description"] for scope in needed), name
@@ -316,6 +320,10 @@ def ground(acme: Tenant, admin: Actor, namespace: Namespace) -> dict[str, Any]:
     draft = drafts.create_draft(drafted, content_of("text", "New"), by=admin)
     tier = tiers.create_tier(namespace, name="short", max_tokens=100, enforcement="warn", by=admin)
     change = policy_change(acme, admin)
+    case = test_cases.create_test_case(prompt, "one", variables={}, assertions=ASSERTIONS, by=admin)
+    harness = harnesses.register_harness("answers", url=HARNESS["url"], secret=HARNESS["secret"], by=admin)
+    evaluation = runs.trigger(version, harness="builtin", by=admin)
+    Evaluation.objects.filter(pk=evaluation.pk).update(status="passed", completed_at=evaluation.created_at, due_at=None)
     checkpoint = sealing.seal(acme.pk)
     assert checkpoint is not None
     return {
@@ -328,6 +336,9 @@ def ground(acme: Tenant, admin: Actor, namespace: Namespace) -> dict[str, Any]:
         "first_id": str(prompt.versions.get(number=1).pk),
         "key_id": str(factories.make_key(admin.author).row.pk),
         "change_id": str(change.pk),
+        "case_id": str(case.pk),
+        "harness_id": str(harness.pk),
+        "evaluation_id": str(evaluation.pk),
     }
 
 
@@ -339,7 +350,15 @@ def policy_change(tenant: Tenant, admin: Actor) -> PolicyChange:
     return PolicyChange.objects.create(**asked, changes={"required_approvals": 0})
 
 
+ASSERTIONS = [{"type": "no_missing_variables"}]
+#: A literal address, so that no name is looked up; nobody calls it here.
+HARNESS = {"name": "other", "url": "https://9.9.9.9/evaluate", "secret": "0123456789abcdef"}
 BODIES: dict[str, Any] = {
+    "trigger-evaluation": lambda ground: {"versionId": ground["first_id"], "harnessId": "builtin"},
+    "create-harnesses": lambda _: HARNESS,
+    "update-harness": lambda _: {"timeoutSeconds": 60},
+    "create-test-cases": lambda _: {"name": "two", "assertions": ASSERTIONS},
+    "update-test-case": lambda _: {"name": "three"},
     "create-prompts": lambda _: {"name": "new", "template": "new"},
     "update-prompt": lambda _: {"description": "new"},
     "create-versions": lambda _: {"content": "new"},
@@ -373,6 +392,7 @@ def path_parts(ground: dict[str, Any]) -> dict[str, str]:
         "name": "staging",
         "namespace_id": "agents",
         **{name: ground[name] for name in ("key_id", "change_id", "template_id", "tier_id")},
+        **{name: ground[name] for name in ("case_id", "harness_id", "evaluation_id")},
     }
 
 

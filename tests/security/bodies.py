@@ -16,6 +16,8 @@ from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from deployments.actions import promotion
+from evaluations.actions import harnesses, runs, test_cases
+from evaluations.models import Evaluation, Harness, TestCase
 from prompts.actions import drafts, namespaces, prompts, tiers
 from prompts.content import content_of
 from prompts.models import BudgetTier, Namespace, PolicyChange, Prompt, PromptVersion
@@ -57,7 +59,7 @@ def api_routes() -> list[Route]:
         for path, pattern in _patterns(get_resolver("pvc.urls").url_patterns, "")
         if path.startswith(API.lstrip("/"))
         for method in getattr(pattern.callback, "actions", {})
-        if method != "head"
+        if method != "head" and not vars(pattern.callback)["cls"].is_public
     ]
 
 
@@ -87,6 +89,9 @@ class Ground:
     key: ApiKey
     change: PolicyChange
     tier: BudgetTier
+    case: TestCase
+    harness: Harness
+    evaluation: Evaluation
     #: The actor's draft, where the route is about one.
     draft: PromptVersion | None = None
 
@@ -104,14 +109,18 @@ class Ground:
             "version_id": str((self.draft or self.second).pk),
             "template_id": str(self.prompt.pk),
             "tier_id": str(self.tier.pk),
+            "case_id": str(self.case.pk),
+            "harness_id": str(self.harness.pk),
+            "evaluation_id": str(self.evaluation.pk),
         }
 
     @property
     def ids(self) -> list[str]:
         """What no other tenant may ever see."""
         prompt = self.prompt
-        rows = (prompt, prompt.tenant, self.first, self.second, self.key, self.change, self.tier)
-        return [str(row.pk) for row in rows] + [prompt.slug]
+        rows = (prompt, prompt.tenant, self.first, self.second, self.key, self.change, self.tier, self.case)
+        more = (self.harness, self.evaluation)
+        return [str(row.pk) for row in (*rows, *more)] + [prompt.slug]
 
 
 def lay_ground(by: Actor, author: Actor | None = None) -> Ground:
@@ -134,7 +143,11 @@ def lay_ground(by: Actor, author: Actor | None = None) -> Ground:
         requested_by=factories.make_user(by.tenant),
     )
     tier = tiers.create_tier(agents, name="long", max_tokens=1000, enforcement="warn", by=by)
-    return Ground(prompt, first, second, factories.make_key(by.author).row, change, tier)
+    case = test_cases.create_test_case(prompt, "one", variables={}, assertions=_ASSERTIONS, by=by)
+    harness = harnesses.register_harness(f"h-{uuid.uuid4().hex}", url=PUBLIC_URL, secret="0123456789abcdef", by=by)
+    evaluation = runs.trigger(first, harness="builtin", by=by)
+    key = factories.make_key(by.author).row
+    return Ground(prompt, first, second, key, change, tier, case, harness, evaluation)
 
 
 def ground_for(route: Route, by: Actor) -> Ground:
@@ -152,6 +165,9 @@ def ground_for(route: Route, by: Actor) -> Ground:
     return ground
 
 
+#: A literal address, so that no name is looked up; nobody calls it here.
+PUBLIC_URL = "https://9.9.9.9/evaluate"
+_ASSERTIONS: list[Fields] = [{"type": "contains", "value": "Hello"}, {"type": "no_missing_variables"}]
 _CONTENT: Fields = {
     "variables": {"name": {"type": "string", "default": "you"}},
     "config": {"model": "m", "temperature": 0.5},
@@ -236,6 +252,18 @@ def valid_body(route: Route, ground: Ground) -> Fields:
             **_DRAFT,
         },
         ("DELETE", "discard-draft"): {},
+        ("POST", "trigger-evaluation"): {"versionId": str(ground.first.pk), "harnessId": "builtin"},
+        ("POST", "harnesses"): {
+            "name": f"h-{unique}",
+            "url": PUBLIC_URL,
+            "secret": "0123456789abcdef",
+            "timeoutSeconds": 60,
+        },
+        ("PUT", "harness"): {"url": PUBLIC_URL, "secret": "fedcba9876543210", "timeoutSeconds": 61},
+        ("DELETE", "harness"): {},
+        ("POST", "test-cases"): {"name": unique, "variables": {"name": "you"}, "assertions": _ASSERTIONS},
+        ("PUT", "test-case"): {"name": unique, "variables": {"name": "me"}, "assertions": _ASSERTIONS},
+        ("DELETE", "test-case"): {},
         ("POST", "api-keys"): {"name": "k", "scopes": ["prompts:read"], "expiresAt": "2100-01-01T00:00:00Z"},
         ("DELETE", "api-key"): {},
     }

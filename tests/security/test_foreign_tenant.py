@@ -55,6 +55,9 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
         "GET /prompts/pending-approvals",
         "GET /prompts/templates",
         "POST /prompts/templates",
+        "POST /evaluations/trigger",
+        "GET /evaluations/harnesses",
+        "POST /evaluations/harnesses",
         "GET /api-keys",
         "POST /api-keys",
     }
