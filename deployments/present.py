@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from evaluations.assertions import checked
 from prompts.actions.versions import require_sealable
 from prompts.files.filed import FiledPrompt
 from prompts.files.plan import Ground, Plan, Present, planned
@@ -26,6 +27,9 @@ def plan_of(filed: FiledPrompt, namespace: Namespace | None, *, by: Actor) -> Pl
     for version in plan.seals:
         with naming(version.file):
             require_sealable(prompt or Prompt(slug=filed.slug, type=filed.type), version.content)
+    for case in plan.cases:
+        with naming(f"{filed.file}, “{case.name}”"):
+            checked(case.assertions)
     return plan
 
 
@@ -54,6 +58,7 @@ def present_of(prompt: Prompt, *, by: Actor) -> Present:
         head=prompt.head.digest if prompt.head else None,
         tags={name: tag.digest for name, tag in tags.items()},
         rejected=_rejected(prompt),
+        cases=dict(prompt.test_cases.values_list("name", "digest")),
         others_in_staging=staging.version.number if staging and staging.version.author_id != by.author.pk else None,
     )
 

@@ -70,7 +70,8 @@ def _end(taken: Evaluation, outcome: Outcome) -> None:
 # ----------------------------------------------------------------------------- the built-in harness
 def _built_in(taken: Evaluation) -> Outcome:
     """Every test case of the prompt, rendered and asserted. What it costs in time is bounded."""
-    cases = sorted(TestCase.objects.filter(prompt=taken.prompt_id), key=lambda each: each.name)
+    held = TestCase.objects.filter(prompt=taken.prompt_id).only("name", "variables", "assertions", "digest")
+    cases = sorted(held, key=lambda each: each.name)
     if not cases:
         return Outcome.of_error("NO_TEST_CASES", "The prompt has no test cases.")
     content = taken.version.served

@@ -29,7 +29,7 @@ SECONDS = 15.0
 #: How long a name is asked for when a URL is saved, in seconds.
 LOOK_UP_SECONDS = 3.0
 LONGEST_URL = 2048
-#: How much of an answer's body is kept, and how much of an answer is read at most; both in bytes.
+#: How much of an answer's body is kept, and after how much of an answer reading stops; both in bytes.
 EXCERPT = 4 * 1024
 READ_AT_MOST = 64 * 1024
 _READ_AT_ONCE = 16 * 1024
@@ -140,7 +140,7 @@ class _Target:
 
 def _host(host: str) -> str:
     """`host`, with an address in its usual spelling: 127.1, 0x7f.1 and 2130706433 are all 127.0.0.1."""
-    if ":" in host and "%" not in host:
+    if ":" in host:
         return host
     if not _NAME.match(host):
         raise _refused("It names no host.")

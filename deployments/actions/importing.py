@@ -7,6 +7,7 @@ from uuid import UUID
 from audit.unit import verb
 from deployments.actions import promotion
 from deployments.present import naming, plan_for
+from evaluations.actions import test_cases
 from prompts.actions import prompts, versions
 from prompts.files.filed import FiledPrompt
 from prompts.files.plan import Plan
@@ -53,6 +54,8 @@ def _carry_out(plan: Plan, namespace: Namespace, prompt: Prompt, *, by: Actor) -
     known = _sealed(plan, prompt, by=by)
     if changes := _changes(plan, namespace, known):
         prompts.update_prompt(prompt, changes=changes, by=by)
+    if plan.cases:
+        test_cases.keep_test_cases(prompt, plan.cases, by=by)
     for each in plan.tags:
         promotion.set_tag(prompt, each.tag, version=known[each.digest], reason=REASON, by=by)
     if plan.archives:

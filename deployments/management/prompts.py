@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 
 from prompts.converters import RefConverter
 from prompts.models import Prompt, PromptVersion
+from prompts.names import STAGING
 from pvc.commands import ActionCommand, actor_for, tenant_named
 from tenants.models import Actor
 
@@ -40,6 +41,21 @@ def prompt_named(text: str, by: Actor) -> Prompt:
     if found is None:
         raise CommandError(f"There is no prompt {text}.")
     return found
+
+
+def version_named(text: str, by: Actor) -> PromptVersion:
+    """The version that `namespace:name@tag` or `…@number` means; without an @, what is in staging.
+
+    Raises CommandError where there is none.
+    """
+    name, _, which = text.partition("@")
+    prompt = prompt_named(name, by)
+    if which.isdecimal():
+        return version_numbered(prompt, int(which))
+    tag = prompt.tags.select_related("version").filter(name=which or STAGING).first()
+    if tag is None:
+        raise CommandError(f"{name} has no tag {which or STAGING}.")
+    return tag.version
 
 
 def version_numbered(prompt: Prompt, number: int) -> PromptVersion:

@@ -29,9 +29,9 @@ def register_harness(name: str, *, url: str, secret: str, timeout_seconds: int =
 @verb
 def change_harness(harness: Harness, changes: Mapping[str, Any], *, by: Actor) -> Harness:
     """Change its address, secret or time limit. Its name is fixed: runs and policies know it by that."""
+    _check(changes)  # a name may have to be looked up: not under a lock
     harness = Harness.objects.select_for_update(no_key=True).get(pk=harness.pk)
     changed = {name: value for name, value in changes.items() if name == "secret" or getattr(harness, name) != value}
-    _check(changed)
     if not changed:
         return harness
     if "secret" in changed:

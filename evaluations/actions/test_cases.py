@@ -8,13 +8,14 @@ from django.utils import timezone
 from audit.unit import record, verb
 from evaluations.assertions import checked
 from evaluations.models import TestCase
+from prompts.files.filed import FiledCase
 from prompts.models import Prompt
-from pvc.crypto import canonical_json, sha256_hex
 from pvc.errors import Conflict, Forbidden, Invalid
 from tenants.models import Actor
 
 MOST_CASES: Final = 10_000
 MOST_VARIABLES: Final = 1_000
+_AT_ONCE: Final = 1_000  # rows of a statement
 
 
 class TooManyCases(Conflict):
@@ -32,16 +33,39 @@ def create_test_case(
     case = TestCase(tenant=prompt.tenant, prompt=prompt, name=name)
     _write(case, variables, checked(assertions))
     case.save(force_insert=True)
-    record(
-        "test_case.created", case, by=by, prompt_id=prompt.pk, caseId=str(case.pk), name=case.name, digest=case.digest
-    )
+    _say_created(case, by=by)
     return case
+
+
+@verb(refused="test_case.changed")
+def keep_test_cases(prompt: Prompt, cases: Sequence[FiledCase], *, by: Actor) -> None:
+    """Write many test cases by their names, those that are there anew: what files say becomes so.
+
+    Raises Invalid, which names the case.
+    """
+    prompt = _held(prompt, by=by)
+    there = {case.name: case for case in prompt.test_cases.filter(name__in=[case.name for case in cases])}
+    if prompt.test_cases.count() + len(cases) - len(there) > MOST_CASES:
+        raise TooManyCases(f"A prompt has {MOST_CASES:,} test cases at most.")
+    made: list[TestCase] = []
+    changed: list[TestCase] = []
+    for filed in cases:
+        case = there.get(filed.name) or TestCase(tenant=prompt.tenant, prompt=prompt, name=filed.name)
+        (changed if filed.name in there else made).append(case)
+        _write(case, filed.variables, _checked(filed))
+        case.updated_at = timezone.now()
+    TestCase.objects.bulk_create(made, batch_size=_AT_ONCE)
+    TestCase.objects.bulk_update(changed, ["variables", "assertions", "digest", "updated_at"], batch_size=_AT_ONCE)
+    for case in made:
+        _say_created(case, by=by)
+    for case in changed:
+        _say_changed(case, by=by)
 
 
 @verb(refused="test_case.changed")
 def change_test_case(case: TestCase, changes: Mapping[str, Any], *, by: Actor) -> TestCase:
     """Write a test case anew: name, variables, assertions; what is left out stays."""
-    prompt = _held(case.prompt, by=by)
+    _held(case.prompt, by=by)
     case = TestCase.objects.select_for_update(no_key=True).get(pk=case.pk)
     before = case.digest
     case.name = changes.get("name", case.name)
@@ -51,20 +75,16 @@ def change_test_case(case: TestCase, changes: Mapping[str, Any], *, by: Actor) -
         return case
     case.updated_at = timezone.now()
     case.save(update_fields=["name", "variables", "assertions", "digest", "updated_at"])
-    record(
-        "test_case.changed", case, by=by, prompt_id=prompt.pk, caseId=str(case.pk), name=case.name, digest=case.digest
-    )
+    _say_changed(case, by=by)
     return case
 
 
 @verb(refused="test_case.deleted")
 def delete_test_case(case: TestCase, *, by: Actor) -> None:
     """Take a test case away. The runs that it was part of keep what they said."""
-    prompt = _held(case.prompt, by=by)
+    _held(case.prompt, by=by)
     case = TestCase.objects.select_for_update().get(pk=case.pk)
-    record(
-        "test_case.deleted", case, by=by, prompt_id=prompt.pk, caseId=str(case.pk), name=case.name, digest=case.digest
-    )
+    _say_deleted(case, by=by)
     case.delete()
 
 
@@ -82,9 +102,52 @@ def _held(prompt: Prompt, *, by: Actor) -> Prompt:
     return prompt
 
 
+def _checked(filed: FiledCase) -> list[dict[str, Any]]:
+    try:
+        return checked(filed.assertions)
+    except Invalid as refused:
+        refused.message = f"The test case “{filed.name}”: {refused.message}"
+        raise
+
+
 def _write(case: TestCase, variables: Mapping[str, Any], assertions: list[dict[str, Any]]) -> None:
     if len(variables) > MOST_VARIABLES:
         raise Invalid.field("variables", f"Give values for {MOST_VARIABLES:,} variables at most.")
     case.variables, case.assertions = dict(variables), assertions
-    held = {"name": case.name, "variables": case.variables, "assertions": assertions}
-    case.digest = sha256_hex(canonical_json(held))
+    case.digest = FiledCase(case.name, case.variables, assertions).digest
+
+
+def _say_created(case: TestCase, *, by: Actor) -> None:
+    record(
+        "test_case.created",
+        case,
+        by=by,
+        prompt_id=case.prompt_id,
+        caseId=str(case.pk),
+        name=case.name,
+        digest=case.digest,
+    )
+
+
+def _say_changed(case: TestCase, *, by: Actor) -> None:
+    record(
+        "test_case.changed",
+        case,
+        by=by,
+        prompt_id=case.prompt_id,
+        caseId=str(case.pk),
+        name=case.name,
+        digest=case.digest,
+    )
+
+
+def _say_deleted(case: TestCase, *, by: Actor) -> None:
+    record(
+        "test_case.deleted",
+        case,
+        by=by,
+        prompt_id=case.prompt_id,
+        caseId=str(case.pk),
+        name=case.name,
+        digest=case.digest,
+    )

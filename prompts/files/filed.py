@@ -1,11 +1,12 @@
 """What files say of a prompt, whatever their format. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeGuard
 
 from prompts.content import Content
+from pvc.crypto import canonical_json, sha256_hex
 
 #: Under this name a version that came out of files keeps who wrote it first, and when: information, no identity.
 IMPORTED: Final = "imported"
@@ -39,6 +40,21 @@ class FiledVersion:
         return dict(self.metadata)
 
 
+@dataclass(frozen=True)
+class FiledCase:
+    """One test case: values for the variables, and what is asserted of the text that they give."""
+
+    name: str
+    variables: Mapping[str, Any]
+    assertions: Sequence[Mapping[str, Any]]
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex SHA-256 of the RFC 8785 bytes of {assertions, name, variables}."""
+        held = {"name": self.name, "variables": self.variables, "assertions": list(self.assertions)}
+        return sha256_hex(canonical_json(held))
+
+
 @dataclass(frozen=True, slots=True)
 class FiledPrompt:
     """One prompt with its versions, by rising number."""
@@ -57,6 +73,8 @@ class FiledPrompt:
     #: The number of the version that the prompt itself shows.
     head: int | None = None
     archived: bool = False
+    #: Its test cases; those that are there and not among these stay.
+    cases: tuple[FiledCase, ...] = ()
     #: Its name in another tool's file, where that is no name here.
     formerly: str = ""
     #: Sentences about what another tool's file says and this server has no place for.

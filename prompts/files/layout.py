@@ -2,6 +2,7 @@
 
 pvc-export.yaml                          which format this is
 <namespace>/<prompt>/prompt.yaml         what the prompt says of itself, and its tags
+<namespace>/<prompt>/tests.yaml          its test cases, where it has any
 <namespace>/<prompt>/v0001.md            a version of a text: front matter, then the text byte for byte
 <namespace>/<prompt>/v0001.yaml          a version of a chat: the same, and its messages
 """
@@ -18,6 +19,7 @@ MARKER: Final = "pvc-export.yaml"
 FORMAT: Final = "prompts"
 FORMAT_VERSION: Final = 1
 PROMPT: Final = "prompt.yaml"
+CASES: Final = "tests.yaml"
 #: The ending says the type.
 ENDINGS: Final = {TEXT: ".md", CHAT: ".yaml"}
 VERSION: Final = re.compile(r"v([0-9]{4,9})(\.md|\.yaml)")
@@ -27,6 +29,7 @@ ATTRIBUTES: Final = (".gitattributes", b"* -text\n")
 #: What the API takes in one body, and as many times more as escapes and indentation can make of it.
 LARGEST_VERSION: Final = 16 * MIB
 LARGEST_PROMPT: Final = 16 * MIB
+LARGEST_CASES: Final = 64 * MIB
 LARGEST_MARKER: Final = MIB
 
 MARKER_NAMES: Final = ("format", "format_version")
@@ -41,6 +44,8 @@ PROMPT_NAMES: Final = (
     "head",
     "tags",
 )
+CASES_NAMES: Final = ("cases",)
+CASE_NAMES: Final = ("name", "variables", "assertions")
 VERSION_NAMES: Final = (
     "number",
     "digest",
@@ -69,6 +74,10 @@ class Place:
     @property
     def prompt(self) -> Path:
         return self.folder / PROMPT
+
+    @property
+    def cases(self) -> Path:
+        return self.folder / CASES
 
     def version(self, number: int, type_: str) -> Path:
         return self.folder / f"v{number:04}{ENDINGS[type_]}"

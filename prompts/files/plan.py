@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from prompts.files.faults import shown
-from prompts.files.filed import FiledPrompt, FiledVersion
+from prompts.files.filed import FiledCase, FiledPrompt, FiledVersion
 from prompts.names import PRODUCTION, STAGING
 from pvc.crypto import canonical_json
 
@@ -41,6 +41,8 @@ class Present:
     numbers: Mapping[str, int]
     head: str | None
     tags: Mapping[str, str]
+    #: The digests of its test cases, by name.
+    cases: Mapping[str, str] = field(default_factory=dict)
     #: Those that a second person said no to, for good.
     rejected: frozenset[str] = frozenset()
     #: The number of the version in staging, if somebody else wrote it.
@@ -74,6 +76,8 @@ class Plan:
     head: str | None = None
     tags: tuple[TagPlan, ...] = ()
     archives: bool = False
+    #: The test cases that are new, or other than now.
+    cases: tuple[FiledCase, ...] = ()
     notes: tuple[str, ...] = ()
     refusal: str | None = None
 
@@ -86,12 +90,14 @@ class Plan:
 
     @property
     def does_something(self) -> bool:
-        return bool(self.is_new or self.seals or self.described or self.tier or self.head or self.tags or self.archives)
+        about_it = self.described or self.tier or self.head or self.tags or self.archives or self.cases
+        return bool(self.is_new or self.seals or about_it)
 
     @property
     def changes(self) -> list[str]:
         """What the prompt will say of itself otherwise than now, in words."""
         named = [*self.described, *(["tier"] if self.tier else []), *(["head"] if self.head else [])]
+        named += ["test cases"] if self.cases else []
         return sorted(named) + (["archived"] if self.archives else [])
 
     def as_dict(self) -> dict[str, Any]:
@@ -149,6 +155,7 @@ class _Planning:
             head=self._head(),
             tags=tags,
             archives=self.filed.archived and not (self.present and self.present.is_archived),
+            cases=self._cases(),
             notes=tuple(self.notes),
         )
 
@@ -203,6 +210,10 @@ class _Planning:
             return None
         digest = self.filed.digest_of(self.filed.head)
         return None if self.present and self.present.head == digest else digest
+
+    def _cases(self) -> tuple[FiledCase, ...]:
+        there = self.present.cases if self.present else {}
+        return tuple(case for case in self.filed.cases if there.get(case.name) != case.digest)
 
     # ------------------------------------------------------------------------- tags
     def _tag_plans(self, by_digest: Mapping[str, int]) -> tuple[TagPlan, ...]:
@@ -266,6 +277,8 @@ class _Planning:
 
     def _refusal_of_rights(self, plan: Plan, scopes: frozenset[str]) -> str | None:
         """What moves or takes away production takes a right of its own, at this door as at the others."""
+        if plan.cases and self.ground.required_approvals and "prompts:promote" not in scopes:
+            return f"Changing test cases takes prompts:promote in {self.filed.namespace}."
         serves = self.present is not None and PRODUCTION in self.present.tags
         moves_it = any(each.tag == PRODUCTION for each in plan.tags)
         if (moves_it or (plan.archives and serves)) and "prompts:promote" not in scopes:

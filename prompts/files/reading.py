@@ -1,7 +1,7 @@
 """An export read back: each prompt as its files say, or a sentence about the file that is not right."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from prompts.files import layout
 from prompts.files.disk import decoded, entries, read_bytes, read_text
 from prompts.files.faults import FileFault, shown
 from prompts.files.fields import Fields, is_number
-from prompts.files.filed import FiledPrompt, FiledVersion
+from prompts.files.filed import FiledCase, FiledPrompt, FiledVersion
 from prompts.files.layout import Place
 from prompts.files.plain_yaml import loaded
 from prompts.files.slugs import checked_namespace, checked_slug
@@ -109,6 +109,7 @@ def _prompt(place: Place) -> FiledPrompt:
         tags=_tags(said, numbers),
         head=_head(said, numbers),
         archived=said.flag("archived"),
+        cases=tuple(_cases(place)) if place.cases.exists() else (),
     )
 
 
@@ -150,17 +151,48 @@ def _head(said: Fields, numbers: set[int]) -> int | None:
     return head
 
 
+# ----------------------------------------------------------------------------- test cases
+def _cases(place: Place) -> Iterator[FiledCase]:
+    """Each name once. What an assertion says is looked at when the case is taken."""
+    text = read_text(place.root, place.cases, most=layout.LARGEST_CASES)
+    said = Fields(loaded(text, file=str(place.cases)), place.cases)
+    said.require_known(layout.CASES_NAMES)
+    cases = said.get("cases")
+    if not isinstance(cases, list) or not all(isinstance(each, dict) for each in cases):
+        raise said.fault("cases", "cases is a list of test cases: name, variables, assertions.")
+    names: set[str] = set()
+    for number, each in enumerate(cases, 1):
+        name = each.get("name")
+        if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME or name in names:
+            raise said.fault("cases", f"Test case {number} has a name of its own, of 1 to {LONGEST_NAME} characters.")
+        names.add(name)
+        yield _case(each, said)
+
+
+def _case(told: Mapping[str, Any], said: Fields) -> FiledCase:
+    name, variables, assertions = told["name"], told.get("variables") or {}, told.get("assertions")
+    if unknown := [each for each in told if each not in layout.CASE_NAMES]:
+        known = ", ".join(layout.CASE_NAMES)
+        raise said.fault("cases", f"“{shown(name)}” has an unknown “{shown(unknown[0])}”; there are {known}.")
+    if not isinstance(variables, dict):
+        raise said.fault("cases", f"The variables of “{shown(name)}” are an object: names with their values.")
+    if not isinstance(assertions, list) or not all(isinstance(each, dict) for each in assertions):
+        raise said.fault("cases", f"The assertions of “{shown(name)}” are a list, each with a type.")
+    kept = [{key: value for key, value in each.items() if value is not None} for each in assertions]
+    return FiledCase(name, variables, kept)
+
+
 # ----------------------------------------------------------------------------- versions
 def _versions(place: Place, type_: str) -> list[FiledVersion]:
     """By rising number, each number once."""
     found: dict[int, FiledVersion] = {}
     for name, is_folder in entries(place.root, place.folder):
-        if name == layout.PROMPT:
+        if name in (layout.PROMPT, layout.CASES):
             continue
         path = place.folder / name
         matched = layout.VERSION.fullmatch(name)
         if matched is None or is_folder:
-            raise FileFault(str(path), f"A prompt's folder holds {layout.PROMPT}, v0001.md, v0002.md and so on.")
+            raise FileFault(str(path), f"A prompt's folder holds {layout.PROMPT}, {layout.CASES}, v0001.md and so on.")
         number = int(matched[1])
         if matched[2] != layout.ENDINGS[type_]:
             raise FileFault(str(path), f"The prompt is of type {type_}; its versions end in {layout.ENDINGS[type_]}.")

@@ -1,7 +1,7 @@
 """An export written: the same files, to the byte, for the same prompts. Nothing is ever deleted."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -9,7 +9,7 @@ from prompts.content import TEXT
 from prompts.files import layout
 from prompts.files.disk import entries, make_folder, read_bytes, replace
 from prompts.files.faults import FileFault
-from prompts.files.filed import FiledVersion
+from prompts.files.filed import FiledCase, FiledVersion
 from prompts.files.layout import Place
 from prompts.files.plain_yaml import dumped
 from prompts.files.reading import read_version, require_known
@@ -45,8 +45,10 @@ def begun(directory: Path) -> Path:
     return root
 
 
-def write_prompt(place: Place, said: Mapping[str, Any], versions: Iterable[FiledVersion]) -> Written:
-    """One prompt with its versions. `said` is what `prompt.yaml` holds. Raises FileFault."""
+def write_prompt(
+    place: Place, said: Mapping[str, Any], versions: Iterable[FiledVersion], cases: Sequence[FiledCase] = ()
+) -> Written:
+    """One prompt with its versions and test cases. `said` is what `prompt.yaml` holds. Raises FileFault."""
     make_folder(place.folder.parent)
     make_folder(place.folder)
     written = {place.prompt.name}
@@ -56,6 +58,9 @@ def write_prompt(place: Place, said: Mapping[str, Any], versions: Iterable[Filed
         changed += _put(place, path, version_bytes(version), version)
         written.add(path.name)
         count += 1
+    if cases:
+        changed += _put(place, place.cases, cases_bytes(cases), None)
+        written.add(place.cases.name)
     changed += _put(place, place.prompt, dumped(said).encode(), None)
     strange = [str(place.folder / name) for name, _ in entries(place.root, place.folder) if name not in written]
     return Written(count, changed, strange)
@@ -89,6 +94,15 @@ def version_bytes(version: FiledVersion) -> bytes:
         return f"---\n{dumped(front)}---\n".encode() + content.body.encode()
     messages = [{name: each[name] for name in _MESSAGE if name in each} for each in json.loads(content.body)]
     return dumped({**front, "messages": messages}).encode()
+
+
+def cases_bytes(cases: Iterable[FiledCase]) -> bytes:
+    """The file of a prompt's test cases, by their names."""
+    told = [
+        {"name": each.name, "variables": dict(each.variables), "assertions": [dict(one) for one in each.assertions]}
+        for each in sorted(cases, key=lambda each: each.name)
+    ]
+    return dumped({"cases": told}).encode()
 
 
 def _put(place: Place, path: Path, data: bytes, version: FiledVersion | None) -> bool:

@@ -17,6 +17,8 @@ from django.core.management import CommandError, call_command
 from audit.models import AuditEntry
 from deployments.actions import promotion
 from deployments.management.commands import export_prompts
+from evaluations.actions import test_cases
+from evaluations.models import TestCase
 from prompts.actions import drafts, namespaces, prompts
 from prompts.content import CHAT, TEXT, content_of
 from prompts.files.filed import FiledVersion
@@ -564,7 +566,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
         "v0001.md: There is no version 0, and one file",
     ),
     "version 0": (_write("v0000.md", "---\n---\nx"), "v0000.md: There is no version 0"),
-    "an unpadded number": (_write("v3.md", "---\n---\nx"), "v3.md: A prompt's folder holds prompt.yaml, v0001.md"),
+    "an unpadded number": (_write("v3.md", "---\n---\nx"), "v3.md: A prompt's folder holds prompt.yaml, tests.yaml, v0001.md"),
     "another ending": (_write("v0003.yaml", "messages: []"), "v0003.yaml: The prompt is of type text; its versions"),
     "a folder as prompt.yaml": (_folder(P), "prompt.yaml: This is no file."),
     "a folder": (lambda _, folder: (folder / "v0003.md").mkdir(), "v0003.md: A prompt's folder holds"),
@@ -829,3 +831,79 @@ def test_a_file_holds_what_its_version_says(acme: Tenant, alice: Actor, namespac
     assert (tmp_path / "default/support/v0001.md").read_bytes() == version_bytes(
         FiledVersion("", 1, content, provenance=first)
     )
+
+
+# ----------------------------------------------------------------------------- test cases
+CASES = [
+    {"name": "a refund", "variables": {"issue": "a refund"}, "assertions": [{"type": "contains", "value": "refund"}]},
+    {"name": "nothing", "variables": {}, "assertions": [{"type": "valid_json"}, {"type": "max_tokens", "value": 9}]},
+]
+
+
+def with_cases(prompt: Prompt, by: Actor) -> None:
+    for case in CASES:
+        fields = {name: case[name] for name in ("variables", "assertions")}
+        test_cases.create_test_case(prompt, str(case["name"]), **fields, by=by)  # type: ignore[arg-type]
+
+
+def held_cases(tenant: Tenant) -> list[dict[str, Any]]:
+    rows = TestCase.objects.filter(tenant=tenant).order_by("name")
+    return [{"name": row.name, "variables": row.variables, "assertions": row.assertions} for row in rows]
+
+
+def test_test_cases_go_with_their_prompt_and_come_again_unchanged(
+    tmp_path: Path, namespace: Namespace, alice: Actor, eve: Actor
+) -> None:
+    prompt = factories.make_prompt(namespace, by=alice, slug="support")
+    with_cases(prompt, alice)
+    exported(tmp_path / "out", alice)
+    imported(tmp_path / "out", eve)
+    assert held_cases(eve.tenant) == CASES
+    assert (
+        TestCase.objects.get(tenant=eve.tenant, name="nothing").digest == prompt.test_cases.get(name="nothing").digest
+    )
+    assert imported(tmp_path / "out", eve)["unchanged"] == 1
+    exported(tmp_path / "again", eve)
+    there, again = (tmp_path / each / "default" / "support" / "tests.yaml" for each in ("out", "again"))
+    assert there.read_bytes() == again.read_bytes()
+
+
+def test_a_changed_test_case_is_written_anew_and_no_other_goes(
+    tmp_path: Path, namespace: Namespace, bob: Actor
+) -> None:
+    prompt = factories.make_prompt(namespace, by=bob, slug="support")
+    with_cases(prompt, bob)
+    exported(tmp_path / "out", bob)
+    file = tmp_path / "out" / "default" / "support" / "tests.yaml"
+    file.write_text('cases:\n  - name: "a refund"\n    assertions:\n      - type: "valid_json"\n        value: null\n')
+    [told] = imported(tmp_path / "out", bob)["prompts"]
+    assert (told["action"], told["changes"]) == ("change", ["test cases"])
+    assert [case["assertions"] for case in held_cases(bob.tenant)] == [[{"type": "valid_json"}], CASES[1]["assertions"]]
+
+
+@pytest.mark.parametrize("is_dry", [True, False], ids=["planned", "done"])
+def test_an_assertion_that_cannot_be_kept_refuses_the_prompt(
+    tmp_path: Path, namespace: Namespace, bob: Actor, is_dry: bool
+) -> None:
+    factories.make_prompt(namespace, by=bob, slug="support")
+    exported(tmp_path / "out", bob)
+    file = tmp_path / "out" / "default" / "support" / "tests.yaml"
+    file.write_text('cases:\n  - name: "broken"\n    assertions:\n      - type: "regex"\n        value: "("\n')
+    told, sentence = tried("import_prompts", tmp_path / "out", bob, *(["--dry-run"] if is_dry else []))
+    assert "1 of the prompts were refused" in sentence
+    assert "broken" in told["prompts"][0]["refusal"]
+    assert held_cases(bob.tenant) == []
+
+
+def test_where_approvals_are_required_test_cases_take_the_right_to_promote(
+    tmp_path: Path, namespace: Namespace, alice: Actor, bob: Actor
+) -> None:
+    prompt = factories.make_prompt(namespace, by=alice, slug="support")
+    with_cases(prompt, alice)
+    exported(tmp_path / "out", alice)
+    TestCase.objects.filter(prompt=prompt).delete()
+    factories.change_policy(namespace, required_approvals=1)
+    told, _ = tried("import_prompts", tmp_path / "out", alice)
+    assert told["prompts"][0]["refusal"] == "Changing test cases takes prompts:promote in default."
+    imported(tmp_path / "out", bob)
+    assert held_cases(bob.tenant) == CASES

@@ -170,11 +170,11 @@ def test_only_the_web_server_is_published_and_on_the_loopback(services: dict[str
     assert (port["host_ip"], port["published"], port["target"]) == ("127.0.0.1", "8000", 8000)
 
 
-def test_only_the_web_server_is_on_a_network_that_leads_out(env_file: Path) -> None:
+def test_only_the_web_server_and_the_worker_are_on_a_network_that_leads_out(env_file: Path) -> None:
     whole = json.loads(compose.config(env_file, "--format", "json").stdout)
     inside = {name for name, network in whole["networks"].items() if network.get("internal")}
     out = {name for name, service in whole["services"].items() if set(service["networks"]) - inside}
-    assert out == {"web"}
+    assert out == {"web", "worker"}
 
 
 def test_what_is_set_in_the_env_file_arrives(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from django.db.models import F, Prefetch, Q
 from deployments.management.progress import Progress
 from deployments.management.prompts import prompt_named
 from prompts.files.faults import FileFault, shown
-from prompts.files.filed import FiledVersion, first_written, own_metadata
+from prompts.files.filed import FiledCase, FiledVersion, first_written, own_metadata
 from prompts.files.layout import Place
 from prompts.files.writing import begun, strange_folders, write_prompt
 from prompts.models import Namespace, Prompt, Tag
@@ -27,7 +27,7 @@ VERSIONS: Final = 20
 
 class Command(ActionCommand):
     help = (
-        "Write prompts with all of their sealed versions and their tags into a directory of readable files, which"
+        "Write prompts with all of their sealed versions, tags and test cases into a directory of readable files, which"
         " import_prompts reads. The same prompts give the same bytes. A directory that is an export already is brought"
         " up to date; nothing in it is deleted, and no version that somebody has edited is overwritten."
     )
@@ -63,7 +63,7 @@ class Command(ActionCommand):
                 place = Place(root, prompt.namespace.slug, prompt.slug)
                 known.add(f"{place.namespace}/{place.slug}")
                 try:
-                    written = write_prompt(place, _said(prompt), _versions(prompt))
+                    written = write_prompt(place, _said(prompt), _versions(prompt), _cases(prompt))
                 except FileFault as fault:
                     self.refused.append({"prompt": f"{place.namespace}:{place.slug}", "refusal": fault.message})
                 else:
@@ -121,6 +121,11 @@ def _versions(prompt: Prompt) -> Iterator[FiledVersion]:
     while page:
         yield from map(_filed, page)
         page = list(rows.filter(number__gt=page[-1].number).order_by("number")[:VERSIONS])
+
+
+def _cases(prompt: Prompt) -> list[FiledCase]:
+    cases = prompt.test_cases.values_list("name", "variables", "assertions")
+    return [FiledCase(*each) for each in cases]
 
 
 # ----------------------------------------------------------------------------- saying
