@@ -14,6 +14,7 @@ import yaml
 from django.core.management import CommandError, call_command
 
 from audit.models import AuditEntry
+from evaluations.models import Evaluation
 from prompts import template
 from prompts.models import Namespace, Prompt, PromptVersion, Tag, TagMove
 from tenants.models import Actor, Tenant, User
@@ -174,6 +175,17 @@ def test_people_are_made_and_what_is_in_staging_of_one_namespace_waits(acme: Ten
     asked = {space.slug: space.policy.required_approvals for space in Namespace.objects.filter(tenant=acme)}
     assert asked == {"default": 0, "support": 0, "workbench": 1}
     assert Tag.objects.filter(tenant=acme).awaiting_approval().count() == 5
+
+
+def test_what_has_test_cases_is_evaluated_as_it_is_in_staging(acme: Tenant) -> None:
+    load()
+    for path in FILES:
+        tests = written(path).get("tests", [])
+        prompt = Prompt.objects.get(tenant=acme, namespace__slug=path.parent.name, slug=path.stem)
+        assert set(prompt.test_cases.values_list("name", flat=True)) == {each["name"] for each in tests}
+        assert prompt.evaluations.count() == bool(tests)
+    ended = Evaluation.objects.filter(tenant=acme).values_list("prompt__slug", "version__tags__name", "status", "score")
+    assert set(ended) == {("ticket-triage", "staging", "passed", 1.0), ("release-notes", "staging", "failed", 2 / 3)}
 
 
 def test_loading_twice_changes_nothing_and_says_so(acme: Tenant) -> None:

@@ -17,11 +17,16 @@ from django.core.management.base import CommandError
 
 from audit.unit import verb
 from deployments.actions import promotion
+from evaluations import queue, worker
+from evaluations.actions import runs, test_cases
+from evaluations.assertions import checked
+from evaluations.models import BUILTIN, Evaluation
 from prompts import template
 from prompts.actions import namespaces, prompts, versions
 from prompts.content import CHAT, TEXT, Content, content_of
+from prompts.files.filed import FiledCase
 from prompts.models import Namespace, Prompt
-from prompts.names import BUILT_IN_TAGS, PRODUCTION
+from prompts.names import BUILT_IN_TAGS, PRODUCTION, STAGING
 from pvc.commands import ActionCommand, actor_for, tenant_named
 from pvc.errors import DomainError, Invalid
 from tenants import actions
@@ -58,7 +63,8 @@ class Move:
 
 @dataclass(frozen=True)
 class Story:
-    """One prompt as its file tells it. `example` holds values to render every one of its versions with."""
+    """One prompt as its file tells it. `example` holds values to render every one of its versions with; with test cases
+    what is in staging at the end, or else live, is evaluated."""
 
     path: Path
     namespace: str
@@ -66,6 +72,7 @@ class Story:
     description: str
     example: dict[str, Any]
     steps: tuple[Write | Move, ...]
+    tests: tuple[FiledCase, ...] = ()
 
     @property
     def name(self) -> str:
@@ -100,6 +107,8 @@ class Command(ActionCommand):
         told = []
         for story in stories:
             told.append(_told(story, tenant, people))
+            if story.tests and told[-1]["created"]:
+                _evaluate(story, tenant, people)
             if not options["json"]:
                 self.stdout.write(_line(told[-1]))
         for slug in sorted(approvals.keys() - there):
@@ -147,7 +156,7 @@ def read_approvals(folder: Path) -> dict[str, int]:
 def read_story(path: Path) -> Story:
     """One file, its texts checked as templates. Raises CommandError that says where and what."""
     with _naming(path):
-        written = _fields(_loaded(path), "description", "example", "history", type=TEXT)
+        written = _fields(_loaded(path), "description", "example", "history", type=TEXT, tests=[])
         if written["type"] not in (TEXT, CHAT):
             raise Invalid(f"type is {TEXT} or {CHAT}.")
         if not isinstance(written["history"], list) or not isinstance(written["example"], dict):
@@ -158,7 +167,9 @@ def read_story(path: Path) -> Story:
     for number, step in enumerate(written["history"], 1):
         with _naming(f"{path}, step {number}"):
             steps.append(_step(step, steps, written["type"]))
-    return Story(path, path.parent.name, path.stem, written["description"], written["example"], tuple(steps))
+    with _naming(f"{path}, tests"):
+        tests = tuple(map(_test, written["tests"]))
+    return Story(path, path.parent.name, path.stem, written["description"], written["example"], tuple(steps), tests)
 
 
 def _loaded(path: Path) -> Any:
@@ -179,6 +190,11 @@ def _fields(written: Any, *required: str, **optional: Any) -> dict[str, Any]:
     if unknown := [name for name in written if name not in (*required, *optional)]:
         raise Invalid(f"{unknown[0]} is unknown; there are {', '.join((*required, *optional))}.")
     return {**optional, **written}
+
+
+def _test(written: Any) -> FiledCase:
+    given = _fields(written, "name", "assertions", variables={})
+    return FiledCase(given["name"], given["variables"], checked(given["assertions"]))
 
 
 def _step(step: Any, before: list[Write | Move], type_: str) -> Write | Move:
@@ -289,4 +305,19 @@ def _play(story: Story, namespace: Namespace, people: Mapping[str, Actor]) -> Pr
         else:
             version = prompt.versions.get(number=step.to)
             promotion.set_tag(prompt, step.tag, version=version, reason=step.reason, by=by)
+    if story.tests:
+        test_cases.keep_test_cases(prompt, story.tests, by=people[first.by])
     return prompt
+
+
+def _evaluate(story: Story, tenant: Tenant, people: Mapping[str, Actor]) -> None:
+    """Run the test cases on what is being tried, or else on what is live, at once: no worker is waited for."""
+    prompt = Prompt.objects.get(tenant=tenant, namespace__slug=story.namespace, slug=story.slug)
+    tags = {tag.name: tag.version for tag in prompt.tags.select_related("version")}
+    version = tags.get(STAGING) or tags.get(PRODUCTION)
+    if version is None:
+        return
+    asked = runs.trigger(version, harness=BUILTIN, by=people[story.steps[0].by])
+    taken = queue.claim(Evaluation.objects.filter(pk=asked.pk))
+    if taken is not None:
+        worker.run(taken, "command")
