@@ -56,8 +56,10 @@ def verified(request: "Request") -> Claim | None:
 
 def secret_of(evaluation: Evaluation) -> Secret | None:
     """What a report on this evaluation is signed with: a registered harness's own secret, and nothing else; the
-    installation's for the tenant that has it. None where nobody can sign.
+    installation's for the tenant that has it. None where nobody can sign, and while the tenant is suspended.
     """
+    if evaluation.tenant.is_suspended:
+        return None
     registered = Harness.objects.filter(tenant=evaluation.tenant_id, name=evaluation.harness).first()
     if registered is not None:
         return registered.secret

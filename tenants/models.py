@@ -140,7 +140,7 @@ class Actor:
 
     tenant: Tenant
     user: User | None
-    #: `key:<key id>`, `console`, `command` or `system`: as the audit log says it.
+    #: `key:<key id>`, `console`, `command`, `harness` or `system`: as the audit log says it.
     via: str
     scopes: frozenset[str] = frozenset()
     api_key: ApiKey | None = None
