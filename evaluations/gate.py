@@ -5,9 +5,10 @@ it and whoever passes it asks here.
 """
 
 import datetime as dt
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Final
 from uuid import UUID
 
@@ -110,7 +111,7 @@ def _too_low(runs: Sequence[Run], threshold: float) -> Iterator[Unmet]:
     for run in passed:
         if run.score is None:
             yield Unmet("SCORE_TOO_LOW", f"The evaluation by {run.harness} passed without a score.")
-    scores = [Decimal(repr(run.score)) for run in passed if run.score is not None]
-    if scores and sum(scores) < Decimal(repr(threshold)) * len(scores):
-        mean = float(sum(scores) / len(scores))
-        yield Unmet("SCORE_TOO_LOW", f"The mean score is {mean:.3g}; {threshold:g} is asked for.")
+    scores = [Fraction(repr(run.score)) for run in passed if run.score is not None]
+    if scores and sum(scores) < Fraction(repr(threshold)) * len(scores):
+        mean = math.floor(1000 * sum(scores) / len(scores)) / 1000  # rounded down: never shown as what is asked for
+        yield Unmet("SCORE_TOO_LOW", f"The mean score is {mean:g}; {threshold} is asked for.")

@@ -76,7 +76,7 @@ def read_report(body: bytes) -> Report:
     if not (isinstance(evaluation_id, str) and is_uuid(evaluation_id)):
         raise BadReport("no evaluationId in the body")
     for name in ("digest", "harnessId"):
-        if not isinstance(said.get(name, ""), str):
+        if not isinstance(said.get(name), str | None):
             raise BadReport(f"{name} is no string")
     return Report(UUID(evaluation_id), _outcome(said), said.get("digest"), said.get("harnessId"))
 

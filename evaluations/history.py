@@ -56,5 +56,6 @@ def digest_of(cases: Iterable[TestCase]) -> str:
 
 
 def _run(row: Evaluation, present_cases: str) -> Run:
-    outdated = row.kind == Evaluation.BUILT_IN and row.is_finished and row.cases_digest != present_cases
-    return Run(row.pk, row.harness, row.sequence, row.status, row.score, row.completed_at, outdated)
+    ran = row.kind == Evaluation.BUILT_IN and row.status in (Evaluation.PASSED, Evaluation.FAILED)
+    is_outdated = ran and row.cases_digest != present_cases
+    return Run(row.pk, row.harness, row.sequence, row.status, row.score, row.completed_at, is_outdated)

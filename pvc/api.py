@@ -166,7 +166,7 @@ class JSONObject(serializers.DictField):
     """A JSON object; null clears it."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_null": True, **options})
+        super().__init__(**{"allow_null": True, "error_messages": {"not_a_dict": "Send an object."}, **options})
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         value = super().run_validation(data)

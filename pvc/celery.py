@@ -14,6 +14,7 @@ from celery import Celery, bootsteps
 from celery.signals import task_postrun, task_prerun
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 from django.utils.module_loading import import_string
+from kombu.exceptions import OperationalError as BrokerError
 
 from pvc import doorbell
 from pvc.breaker import redis_breaker
@@ -49,7 +50,7 @@ HELPERS = 2
 TASK_EXPIRES = 5
 #: How long a stopping worker waits for what its threads have begun, in seconds.
 GRACE = 10.0
-_BROKER_TIMEOUTS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.3}
+_BROKER_TIMEOUTS = {"socket_connect_timeout": 0.2, "socket_timeout": 0.3, "max_retries": 0}
 
 
 def sweep(worker: str) -> None:
@@ -80,7 +81,7 @@ def _send(task: str, times: int) -> None:
         with app.connection_for_write(transport_options=_BROKER_TIMEOUTS) as broker:
             for _ in range(times):
                 app.send_task(task, connection=broker, retry=False, expires=TASK_EXPIRES)
-    except app.connection_for_write().recoverable_connection_errors as away:
+    except BrokerError as away:  # what kombu makes of every fault of the connection
         raise ConnectionError(str(away)) from away
 
 

@@ -6,7 +6,8 @@ from django.http import HttpRequest
 from django.urls import URLPattern, reverse_lazy
 
 from audit import pages as log
-from deployments.pages import conflict, drafts, home, library, namespaces, playground, review
+from deployments.pages import conflict, drafts, gate, home, library, namespaces, playground, review
+from evaluations.pages import cases, harnesses, runs
 from pvc.pages import button, page
 from tenants import pages as people
 from tenants.console import actor_of
@@ -32,6 +33,23 @@ urlpatterns: list[URLPattern] = [
     button("version/<uuid:version_id>/override", review.Override, "override"),
     button("version/<uuid:version_id>/set-tag", review.SetTag, "set-tag"),
     button("version/<uuid:version_id>/try-out", playground.TryOut, "try-out"),
+    # evaluations
+    page("version/<uuid:version_id>/gate/", gate.GatePage, "gate"),
+    page("version/<uuid:version_id>/evaluations/", runs.EvaluationsPage, "evaluations"),
+    button("version/<uuid:version_id>/evaluate", runs.Evaluate, "evaluate"),
+    page("evaluation/<uuid:evaluation_id>/", runs.EvaluationPage, "evaluation"),
+    page("prompt/<uuid:prompt_id>/cases/", cases.CasesPage, "cases"),
+    page("prompt/<uuid:prompt_id>/cases/new", cases.NewCasePage, "new-case"),
+    button("prompt/<uuid:prompt_id>/cases/create", cases.CreateCase, "create-case"),
+    page("case/<uuid:case_id>/", cases.CasePage, "case"),
+    button("case/<uuid:case_id>/change", cases.ChangeCase, "change-case"),
+    button("case/<uuid:case_id>/delete", cases.DeleteCase, "delete-case"),
+    page("harnesses/", harnesses.HarnessesPage, "harnesses"),
+    page("harnesses/new", harnesses.NewHarnessPage, "new-harness"),
+    button("harnesses/register", harnesses.RegisterHarness, "register-harness"),
+    page("harness/<uuid:harness_id>/", harnesses.HarnessPage, "harness"),
+    button("harness/<uuid:harness_id>/change", harnesses.ChangeHarness, "change-harness"),
+    button("harness/<uuid:harness_id>/remove", harnesses.RemoveHarness, "remove-harness"),
     # drafts
     page("new-prompt/", drafts.NewPromptPage, "new-prompt"),
     button("new-prompt/make", drafts.MakePrompt, "make-prompt"),
@@ -76,6 +94,7 @@ _SIDEBAR: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Today", "today", "console:home", "prompts:read"),
             ("Prompts", "article", "console:library", "prompts:read"),
             ("Namespaces", "folder_managed", "console:namespaces", "prompts:read"),
+            ("Harnesses", "science", "console:harnesses", "admin"),
         ),
     ),
     (

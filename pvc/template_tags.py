@@ -14,9 +14,11 @@ from django.utils.timesince import timesince
 register = template.Library()
 
 _COLOURS: Final = {
-    **dict.fromkeys(("active", "pass", "approved", "production"), "good"),
-    **dict.fromkeys(("pre_prod", "warn", "minor", "staging", "pending", "modified"), "fair"),
-    **dict.fromkeys(("rejected", "block", "error", "major", "removed", "overridden"), "bad"),
+    **dict.fromkeys(("active", "pass", "approved", "production", "passed", "open"), "good"),
+    **dict.fromkeys(("pre_prod", "warn", "minor", "staging", "pending", "modified", "running", "stale"), "fair"),
+    **dict.fromkeys(("rejected", "block", "error", "major", "removed", "overridden", "failed", "closed"), "bad"),
+    **dict.fromkeys(("EVALUATION_FAILED", "EVALUATION_ERROR"), "bad"),
+    **dict.fromkeys(("EVALUATION_MISSING", "EVALUATION_PENDING", "EVALUATION_STALE", "SCORE_TOO_LOW"), "fair"),
 }
 _MOVES: Final = {
     "set": "set by hand",
@@ -30,7 +32,16 @@ _MOVES: Final = {
     "activate": "went live",
     "archive": "archived",
 }
-_WORDS: Final = {"pre_prod": "pre-production", "active": "live"}
+_WORDS: Final = {
+    "pre_prod": "pre-production",
+    "active": "live",
+    "EVALUATION_FAILED": "evaluation failed",
+    "EVALUATION_ERROR": "evaluation in error",
+    "EVALUATION_MISSING": "not evaluated",
+    "EVALUATION_PENDING": "being evaluated",
+    "EVALUATION_STALE": "evaluation stale",
+    "SCORE_TOO_LOW": "score too low",
+}
 
 
 @register.simple_tag
@@ -53,7 +64,7 @@ def ago(moment: dt.datetime | None) -> SafeString:
 
 @register.filter
 def state(word: str) -> SafeString:
-    """A status, a tag, a level: as a coloured word."""
+    """A status, a tag, a level, what stands in the way: as a coloured word."""
     return format_html('<span class="pv-state {}">{}</span>', _COLOURS.get(word, "plain"), _WORDS.get(word, word))
 
 
@@ -61,6 +72,21 @@ def state(word: str) -> SafeString:
 def how(kind: str) -> str:
     """In words, how a tag was moved (`TagMove.kind`)."""
     return _MOVES.get(kind, kind)
+
+
+@register.filter
+def took(run: Any) -> str:
+    """How long something took that has ended, in the unit that fits."""
+    seconds = (run.completed_at - (run.started_at or run.created_at)).total_seconds()
+    if seconds < 120:
+        return f"{max(seconds, 0):.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+@register.filter
+def is_plain(value: Any) -> bool:
+    """Whether a JSON value is a text or a number, and reads well without brackets."""
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 @register.filter

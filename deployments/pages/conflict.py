@@ -9,7 +9,6 @@ from django.urls import reverse
 from deployments.actions import promotion
 from deployments.pages.checking import change
 from deployments.pages.finding import version_shown
-from deployments.pages.keeping import KeepingButton, KeepingPage
 from deployments.pages.panes import panes
 from deployments.pages.review import VersionButton
 from prompts.content_merge import MergedContent, merge_contents
@@ -17,6 +16,7 @@ from prompts.lifecycle import MergePreProd, OverridePreProd
 from prompts.models import PromptVersion
 from prompts.names import STAGING
 from pvc.errors import Invalid
+from pvc.keeping import KeepingButton, KeepingPage
 from pvc.pages import Refused, sentence_of
 
 #: How many conflicts of variables and config are told after a merge.

@@ -14,7 +14,6 @@ from deployments.pages import typed
 from deployments.pages.checking import Checked, change, checked
 from deployments.pages.conflict import ConflictPage, users_in
 from deployments.pages.finding import version_shown
-from deployments.pages.keeping import KeepingButton, KeepingPage
 from deployments.pages.review import VersionButton
 from prompts.actions import drafts, prompts
 from prompts.content import TEXT, Content, content_of
@@ -26,6 +25,7 @@ from prompts.views.finding import prompt_of
 from prompts.views.templates import base_of
 from pvc.api import Form, Id, Text
 from pvc.errors import DomainError, Invalid, NotFound
+from pvc.keeping import KeepingButton, KeepingPage
 from pvc.pages import Button, Refused, sentence_of
 from tenants.models import Actor
 

@@ -11,6 +11,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from deployments import waiting
+from deployments.pages.gate import of_evaluations
 from prompts.models import PolicyChange, Prompt, PromptVersion, Tag, TagMove
 from prompts.names import PRODUCTION
 from pvc.pages import Page
@@ -20,6 +21,7 @@ MOST_SHOWN = 10
 DAYS = 14
 #: For how many seconds the counts of the chart are kept: they are read from many rows.
 CHART_KEPT = 300
+_FAILURES = frozenset({"EVALUATION_FAILED", "EVALUATION_ERROR"})
 
 
 class HomePage(Page):
@@ -38,6 +40,8 @@ class HomePage(Page):
         return {
             "for_me": [tag for tag in waits if tag.is_mine_to_decide],
             "for_others": [tag for tag in waits if not tag.is_mine_to_decide],
+            "closed": sum(bool(tag.closed) for tag in waits),
+            "failed": sum(any(each["code"] in _FAILURES for each in tag.closed) for tag in waits),
             "drafts": PromptVersion.objects.visible_to(actor)
             .drafts_of(actor.author)
             .select_related("prompt__namespace")
@@ -57,6 +61,7 @@ class HomePage(Page):
         oldest = Tag.objects.visible_to(self.actor).awaiting_approval().order_by("updated_at")[: 2 * MOST_SHOWN]
         tags = waiting.with_what_is_missing(list(waiting.with_versions(oldest)))
         for tag in tags:
+            vars(tag)["closed"] = of_evaluations(vars(tag)["unmet"])
             vars(tag)["is_mine_to_decide"] = self.actor.may("prompts:approve") and not _has_had_a_say(tag, self.actor)
         return tags
 

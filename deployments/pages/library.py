@@ -10,6 +10,8 @@ from deployments.actions import promotion
 from deployments.pages import lines
 from deployments.pages.fields import fields_of
 from deployments.pages.review import Reason
+from evaluations import gate, history
+from evaluations.gate import Run
 from prompts import diff, impact
 from prompts.actions import prompts
 from prompts.models import Namespace, Prompt, PromptVersion
@@ -74,19 +76,33 @@ class PromptPage(Page):
         self.title = prompt.slug
         versions = prompt.versions.sealed().select_related("author").prefetch_related("tags", "approvals")
         live = prompt.versions.in_production_of(prompt).first()
+        trial = prompt.versions.filter(tags__prompt=prompt, tags__name=STAGING).first()
         may_promote = self.actor.may("prompts:promote")
         return {
             "prompt": prompt,
             "part": stretch(self.request, versions, by="number", length=MOST_VERSIONS),
             "moves": prompt.tag_moves.select_related("old", "new", "moved_by").order_by("-id")[:MOST_MOVES],
             "live": live,
-            "trial": prompt.versions.filter(tags__prompt=prompt, tags__name=STAGING).first(),
+            "trial": trial,
+            "evaluated": newest_runs(live, trial),
+            "cases": prompt.test_cases.count(),  # 10,000 at most, by an index
             "draft": prompt.versions.drafts_of(self.actor.author).first(),
             "former": former_productions(prompt, live) if live and may_promote else [],
             "fields": fields_of(live) if live else [],
             "can_promote": may_promote,
             "can_write": self.actor.may("prompts:write"),
         }
+
+
+def newest_runs(*versions: PromptVersion | None) -> list[tuple[PromptVersion, list[tuple[Run, bool]]]]:
+    """The newest run of each harness on each of these versions, and whether it is of other test cases by now.
+
+    As many queries for all versions as for one.
+    """
+    asked = list(dict.fromkeys(version for version in versions if version))
+    found = history.runs_of(asked) if asked else {}
+    newest = ((version, gate.newest(found[version.pk]).values()) for version in asked)
+    return [(version, [(run, run.is_outdated) for run in runs]) for version, runs in newest]
 
 
 def former_productions(prompt: Prompt, live: PromptVersion) -> list[PromptVersion]:

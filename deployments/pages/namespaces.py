@@ -7,6 +7,7 @@ from uuid import UUID
 from django.urls import reverse
 
 from deployments.pages import policy_fields
+from evaluations.pages.runs import harness_names
 from prompts import policy
 from prompts.actions import namespaces, tiers
 from prompts.lifecycle import NewTier, TierChanges
@@ -53,7 +54,7 @@ class NewNamespacePage(Page):
 
     def shown(self, **_: Any) -> dict[str, Any]:
         first = NamespacePolicy(required_approvals=1, evaluation_policy=default_evaluation_policy())
-        return {**_FORM, "policy": first, "terms": first.terms}
+        return {**_FORM, "harness_names": harness_names(self.actor), "policy": first, "terms": first.terms}
 
 
 class NamespacePage(Page):
@@ -73,6 +74,7 @@ class NamespacePage(Page):
         _tell_differences(namespace, part.rows)
         return {
             **_FORM,
+            "harness_names": harness_names(self.actor),
             "namespace": namespace,
             "policy": namespace.in_force,
             "terms": namespace.in_force.terms,

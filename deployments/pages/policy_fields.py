@@ -23,7 +23,7 @@ _LABELS: Final = {
     "threshold": "Least mean score",
     "harnesses": "Harnesses that must have passed",
     "max_age_hours": "Oldest evaluation, in hours",
-    "auto_trigger": "Each new version is evaluated",
+    "auto_trigger": "What is put up for approval is evaluated",
     "max_tokens": "Most tokens",
     "enforcement": "Who has more",
 }

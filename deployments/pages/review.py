@@ -5,11 +5,12 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from deployments import policy, serving
+from deployments import serving
 from deployments.actions import promotion
 from deployments.pages import lines
 from deployments.pages.fields import fields_of
 from deployments.pages.finding import version_shown
+from deployments.pages.gate import gate_of
 from prompts import diff, impact
 from prompts.content import Content
 from prompts.lifecycle import ApprovalForm, Rejection, found_in
@@ -51,7 +52,7 @@ class ReviewPage(Page):
             "contributors": sorted(each.user.username for each in version.contributors.all()),
             "decisions": sorted(version.approvals.all(), key=lambda each: each.pk),
             "targets": sorted(each.user_id for each in version.targets.all()),
-            "unmet": policy.unmet_of(version, terms) if version.status in ("pre_prod", "retired") else [],
+            **gate_of(version, terms, self.actor),
             "can": self._can(version, tags, terms),
             "custom_tags": terms.custom_tags,
             "reason_characters": promotion.REASON_CHARACTERS,

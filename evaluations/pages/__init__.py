@@ -1,0 +1,1 @@
+"""Evaluations in the console: runs, test cases, harnesses."""

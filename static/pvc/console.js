@@ -5,8 +5,8 @@
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
   /** The moment in the reader's own zone, on hover. */
-  function localTimes() {
-    for (const time of all("time[datetime]")) {
+  function localTimes(within = document) {
+    for (const time of all("time[datetime]", within)) {
       const moment = new Date(time.dateTime);
       if (!Number.isNaN(moment.getTime())) {
         time.title = `${moment.toLocaleString()} (${time.title})`;
@@ -124,6 +124,38 @@
     }
   }
 
+  /**
+   * While something on the page is not finished (data-unfinished), the address in data-refreshes, or the page itself,
+   * is asked for again, and what it has for each data-part takes the place of what is shown.
+   */
+  function refreshing() {
+    const place = document.querySelector("[data-refreshes]");
+    const isUnfinished = () => document.querySelector("[data-unfinished]") !== null;
+    let wait = 800;
+    const later = () => {
+      wait = Math.min(wait * 1.25, 15000);
+      setTimeout(look, wait);
+    };
+    async function look() {
+      const answer = document.hidden ? null : await fetch(place.dataset.refreshes || location.href).catch(() => null);
+      if (answer && (!answer.ok || answer.redirected)) return; // logged out, or gone: a reload says so
+      if (answer) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      if (isUnfinished()) later();
+    }
+    if (place && isUnfinished()) later();
+  }
+
+  function show(fresh) {
+    localTimes(fresh);
+    for (const part of all("[data-part]", fresh)) {
+      for (const shown of all(`[data-part="${part.dataset.part}"]`)) {
+        shown.toggleAttribute("data-unfinished", "unfinished" in part.dataset);
+        if (shown.textContent === part.textContent) continue; // nothing new to be read out
+        shown.replaceChildren(...part.cloneNode(true).childNodes);
+      }
+    }
+  }
+
   /** A canvas with data-chart draws the JSON of the script with that id. */
   function charts() {
     for (const canvas of all("canvas[data-chart]")) {
@@ -151,6 +183,6 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
-    for (const start of [localTimes, dialogs, once, unfolding, keys, tryingOut, charts, copying]) start();
+    for (const start of [localTimes, dialogs, once, unfolding, keys, tryingOut, charts, copying, refreshing]) start();
   });
 })();

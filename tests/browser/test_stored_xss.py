@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from deployments.actions import promotion
+from evaluations.actions import runs, test_cases
+from evaluations.actions.runs import Outcome
+from evaluations.models import Harness
 from prompts.actions import drafts, namespaces, prompts, tiers
 from prompts.content import content_of
 from prompts.models import Namespace, Prompt
@@ -88,7 +91,22 @@ def filled(words: str, *, alice: Actor, bob: Actor, ada: Actor) -> tuple[Namespa
     sealed = promotion.promote_pre_prod(draft, targets=[words[:150]], by=alice)
     promotion.approve(sealed, comment=words, by=bob)
     drafts.create_draft(prompt, content_of("text", f"{words} yet unsealed"), by=alice)
+    evaluated(words, prompt, by=bob)
     return namespace, prompt
+
+
+def evaluated(words: str, prompt: Prompt, *, by: Actor) -> None:
+    """A harness, a test case and a failed run that say these words."""
+    harness = Harness(tenant=prompt.tenant, name=f"of-{prompt.pk}", url=f"https://harness.example/{words}"[:2000])
+    harness.keep(words)
+    harness.save(force_insert=True)
+    asserted = [{"type": "contains", "value": words}]
+    case = test_cases.create_test_case(prompt, words[:200], variables={"x": words}, assertions=asserted, by=by)
+    run = runs.trigger(prompt.versions.sealed().latest("number"), harness=harness.name, by=by)
+    fault = {"type": "contains", "index": 0, "message": words}
+    result = {"name": case.name, "passed": False, "faults": [fault], "tokens": 1, "milliseconds": 1.0}
+    said = {"error": words, "message": words, words[:50]: words, "deep": [words]}
+    runs.finish(run, Outcome("error", 0.5, said, cases=[result]), by=by)
 
 
 def addresses(namespace: Namespace, prompt: Prompt, key_id: object) -> Iterator[str]:
@@ -101,6 +119,9 @@ def addresses(namespace: Namespace, prompt: Prompt, key_id: object) -> Iterator[
         "namespace_id": namespace.pk,
         "tier_id": namespace.tiers.get().pk,
         "key_id": key_id,
+        "case_id": prompt.test_cases.get().pk,
+        "evaluation_id": prompt.evaluations.get().pk,
+        "harness_id": Harness.objects.filter(tenant=prompt.tenant).latest("pk").pk,
     }
     for route in PAGES:
         if route.parameters and things.keys() >= set(route.parameters):

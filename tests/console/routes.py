@@ -8,6 +8,8 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from deployments.actions import promotion
+from evaluations.actions import runs, test_cases
+from evaluations.models import Harness
 from prompts.actions import namespaces, tiers
 from prompts.models import PolicyChange
 from pvc.console import urlpatterns
@@ -57,7 +59,8 @@ def logged_in(actor: Actor, **options: Any) -> Browser:
 def things_of(by: Actor) -> dict[str, Any]:
     """Something of each kind in a tenant, by the names that addresses have for them.
 
-    A prompt with two versions, one of them live, one in pre-production; a draft; a tier; a change that waits; a key.
+    A prompt with two versions, one of them live, one in pre-production; a draft; a tier; a change that waits; a key;
+    a harness, a test case, an evaluation that is not finished.
     """
     namespace = namespaces.create_namespace("things", name="Things", required_approvals=0, by=by)
     prompt = factories.make_prompt(namespace, by=by, body="Dear {{ name }},\nthe answer is yes.")
@@ -70,7 +73,15 @@ def things_of(by: Actor) -> dict[str, Any]:
     change = PolicyChange.objects.create(
         tenant=by.tenant, namespace=namespace, changes={"required_approvals": 0}, requested_by=by.author
     )
+    harness = Harness(tenant=by.tenant, name="nightly", url="https://harness.example/run")
+    harness.keep("a-secret-of-the-harness")
+    harness.save(force_insert=True)
+    asserted = [{"type": "contains", "value": "Alice"}]
+    case = test_cases.create_test_case(prompt, "greets", variables={"name": "Alice"}, assertions=asserted, by=by)
     return {
+        "evaluation_id": runs.trigger(second, harness="builtin", by=by).pk,
+        "case_id": case.pk,
+        "harness_id": harness.pk,
         "prompt_id": prompt.pk,
         "version_id": second.pk,
         "number": first.number,

@@ -834,7 +834,7 @@ def test_a_file_holds_what_its_version_says(acme: Tenant, alice: Actor, namespac
 
 
 # ----------------------------------------------------------------------------- test cases
-CASES = [
+CASES: list[dict[str, Any]] = [
     {"name": "a refund", "variables": {"issue": "a refund"}, "assertions": [{"type": "contains", "value": "refund"}]},
     {"name": "nothing", "variables": {}, "assertions": [{"type": "valid_json"}, {"type": "max_tokens", "value": 9}]},
 ]
@@ -843,7 +843,7 @@ CASES = [
 def with_cases(prompt: Prompt, by: Actor) -> None:
     for case in CASES:
         fields = {name: case[name] for name in ("variables", "assertions")}
-        test_cases.create_test_case(prompt, str(case["name"]), **fields, by=by)  # type: ignore[arg-type]
+        test_cases.create_test_case(prompt, case["name"], **fields, by=by)
 
 
 def held_cases(tenant: Tenant) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ asks for two approvals, and half of them are there for the version in staging. T
 URL table, every command, every page of the console, and what several calls can do together.
 """
 
+import copy
 import itertools
 import json
 import re
@@ -25,6 +26,8 @@ from django.urls import reverse
 
 from audit.models import AuditEntry
 from deployments.actions import promotion
+from evaluations.actions import harnesses, test_cases
+from evaluations.models import Harness
 from prompts import pointers
 from prompts.actions import namespaces, tiers
 from prompts.models import Approval, BudgetTier, Prompt, PromptVersion
@@ -32,6 +35,7 @@ from tenants import actions
 from tenants.models import Actor, ApiKey, Tenant, User
 from tenants.scopes import GATEWAY, SCOPES
 from tests import factories
+from tests.conftest import Furnish
 from tests.console.routes import BUTTONS, logged_in
 from tests.console.routes import Route as ConsoleRoute
 from tests.factories import Client, client_of, json_of
@@ -59,6 +63,8 @@ class Ground:
     person: Client
     door: str = ""
     calls: list[str] = field(default_factory=list)
+    #: Whether the reading routes are asked after every single call, and buttons get every form.
+    is_thorough: bool = False
 
     def id(self, number: int) -> str:
         return str(self.versions[number - 1].pk)
@@ -82,6 +88,7 @@ class Ground:
 
     def require_same(self, call: str, *, is_refused: bool = False) -> None:
         """The tables are asked after every call; the reading routes after each that was not refused."""
+        is_refused = is_refused and not self.is_thorough
         self.calls.append(call)
         live = self.versions[1]
         same = [2, live.digest, live.body]
@@ -134,8 +141,9 @@ def _shown(answer: HttpResponse, *names: str) -> list[Any]:
     return [answer.status_code, *(body.get(name) for name in names)]
 
 
-@pytest.fixture
-def ground(acme: Tenant, admin: Actor, bob: Actor) -> Ground:
+def lay_ground() -> Ground:
+    acme = factories.make_tenant("acme")
+    admin, bob = factories.make_actor(acme, "admin", "Administrator"), factories.make_actor(acme, "bob", "Reviewer")
     carol = factories.make_actor(acme, "carol", "Reviewer")
     dave = factories.make_actor(acme, "dave", "Operator")
     namespace = namespaces.create_namespace("guarded", name="Guarded", required_approvals=2, by=Actor.command(acme))
@@ -151,6 +159,21 @@ def ground(acme: Tenant, admin: Actor, bob: Actor) -> Ground:
     tier = tiers.create_tier(namespace, name="short", max_tokens=1, enforcement="block", by=admin)
     reader = client_of(factories.make_actor(acme, "reader", "Author"))
     return Ground(admin, bob, prompt, versions, tier, reader, client_of(admin))
+
+
+@pytest.fixture(scope="module")
+def laid(furnish: Furnish[Ground]) -> Ground:
+    return furnish(lay_ground)
+
+
+@pytest.fixture
+def ground(db: None, laid: Ground) -> Ground:
+    return copy.deepcopy(laid)
+
+
+@pytest.fixture
+def acme(ground: Ground) -> Tenant:
+    return ground.admin.tenant
 
 
 # ----------------------------------------------------------------------------- routes
@@ -322,6 +345,17 @@ BODIES: dict[tuple[str, str], Bodies] = {
     ("PUT", "namespace"): _policies,
     ("POST", "approve-policy-change"): _empty,
     ("POST", "reject-policy-change"): _empty,
+    ("POST", "trigger-evaluation"): lambda ground: [
+        {"versionId": ground.id(number), "harnessId": harness}
+        for number in (3, 4)
+        for harness in ("builtin", "default")
+    ],
+    ("POST", "harnesses"): lambda _: [{"name": "mine", "url": "https://9.9.9.9/", "secret": "0123456789abcdef"}],
+    ("PUT", "harness"): lambda _: [{"secret": "fedcba9876543210"}],
+    ("DELETE", "harness"): _empty,
+    ("POST", "test-cases"): lambda _: [{"name": "easy", "assertions": [{"type": "max_tokens", "value": 1000}]}],
+    ("PUT", "test-case"): lambda _: [{"assertions": [{"type": "max_tokens", "value": 1000}]}],
+    ("DELETE", "test-case"): _empty,
     ("POST", "api-keys"): _keys,
     ("DELETE", "api-key"): _empty,
 }
@@ -362,6 +396,8 @@ def _values(ground: Ground, name: str) -> list[str]:
         "namespace_id": ["guarded", str(ground.prompt.namespace_id)],
         "change_id": [str(asked.pk) if asked else ""],
         "key_id": [str(key.pk) for key in keys],
+        "harness_id": [str(each.pk) for each in Harness.objects.all()],
+        "case_id": [str(case.pk) for case in ground.prompt.test_cases.all()],
     }[name]
 
 
@@ -381,6 +417,10 @@ def by_route(route: Route) -> Callable[[Ground], None]:
             ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": 0})
         if "version_id" in route.parameters:
             ground.draft("A draft")
+        if "harness_id" in route.parameters:
+            ground.call("POST", "/evaluations/harnesses", BODIES["POST", "harnesses"](ground)[0])
+        if "case_id" in route.parameters:
+            ground.call("POST", f"{PATH}/test-cases", BODIES["POST", "test-cases"](ground)[0])
         for first, path in enumerate(list(_paths(route, ground))):
             for number, body in enumerate(BODIES[route.method, route.name](ground)):
                 ground.call(route.method, path, body)
@@ -404,6 +444,7 @@ COMMANDS: dict[str, Words] = {
         *(["guarded:support", "--version-number", number, "--reason", REASON, *_MINE] for number in "1345"),
     ],
     "approve": [["guarded:support", number, *_MINE] for number in "12345"],
+    "run_evaluation": [["guarded:support@3", "--harness", "builtin", *_MINE]],
     "rollback": [["guarded:support", *_MINE], *(["guarded:support", "--to", number, *_MINE] for number in "12345")],
     "create_namespace": [
         ["guarded", "--tenant", "acme", "--required-approvals", "0", "--as", "admin"],
@@ -430,7 +471,7 @@ COMMANDS: dict[str, Words] = {
         ["{folder}/export", "--into", "guarded", *_MINE],
     ],
 }
-READING = {"healthy", "list_api_keys", "pending_approvals", "export_prompts", "export_audit", "audit_verify"}
+READING = {"healthy", "list_api_keys", "pending_approvals", "export_prompts", "export_audit", "audit_verify", "gate"}
 EXCLUDED_COMMANDS = {
     "migrate": "brings the tables to this release; it is given no text and no version",
     "redact_audit": "takes out what entries of the log say, as the owner of the tables; it is given no text either",
@@ -554,12 +595,20 @@ FORM = {
     "config": "{}",
     "owner": "bob",
     "scopes": "prompts:approve",
+    "harnessId": "builtin",
+    "assertion-type": "contains",
+    "assertion-value": "Text",
+    "url": "https://9.9.9.9/evaluate",
+    "secret": "0123456789abcdef",
     "target_users": "a-pilot",  # whoever is named is served it: that is what pre-production is
 }
 
 
 def by_button(route: ConsoleRoute) -> Callable[[Ground], None]:
-    """The button pressed for everything that its address can name, with forms that say all that could do harm."""
+    """The button pressed for everything that its address can name, with forms that say all that could do harm.
+
+    The tables are asked after every press; the reading routes after the presses on one address.
+    """
 
     def through(ground: Ground) -> None:
         ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": 0})
@@ -572,12 +621,16 @@ def by_button(route: ConsoleRoute) -> Callable[[Ground], None]:
                 form = {"digest": version.digest, "expected_version_id": ground.id(3), "version": number, **FORM}
                 answer = browser.post(address, form)
                 assert answer.status_code < 500
-                ground.require_same(f"{route.name} {address} of {number} ({answer.status_code})")
+                ground.require_same(f"{route.name} {address} of {number} ({answer.status_code})", is_refused=True)
+                if number != 4 and not ground.is_thorough:
+                    continue
                 answer = browser.post(
                     address, {**form, "tag": "staging", "enforcement": "block", "required_approvals": 9}
                 )
                 assert answer.status_code < 500
-                ground.require_same(f"{route.name} {address} of {number} otherwise ({answer.status_code})")
+                told = f"{route.name} {address} of {number} otherwise ({answer.status_code})"
+                ground.require_same(told, is_refused=True)
+            ground.require_same(f"{route.name} {address}")
         ground.every_road(4)
 
     return through
@@ -591,6 +644,13 @@ def _named(ground: Ground, name: str) -> list[Any]:
         return [1, 3, 4]
     if name == "namespace_id":
         return [ground.prompt.namespace_id]
+    if name == "case_id":
+        asserted = [{"type": "contains", "value": "Text"}]
+        case = test_cases.create_test_case(ground.prompt, "one", variables={}, assertions=asserted, by=ground.admin)
+        return [case.pk]
+    if name == "harness_id":
+        url, secret = FORM["url"], FORM["secret"]
+        return [harnesses.register_harness("nightly", url=url, secret=secret, by=ground.admin).pk]
     return _values(ground, name)
 
 
@@ -970,6 +1030,17 @@ DOORS: dict[str, Callable[..., None]] = {
 # ----------------------------------------------------------------------------- tests
 @pytest.mark.parametrize("door", list(DOORS))
 def test_what_is_served_stays_what_was_approved(ground: Ground, tmp_path: Path, door: str) -> None:
+    go_through(door, ground, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("door", list(DOORS))
+def test_what_is_served_stays_so_after_every_single_call(ground: Ground, tmp_path: Path, door: str) -> None:
+    ground.is_thorough = True
+    go_through(door, ground, tmp_path)
+
+
+def go_through(door: str, ground: Ground, tmp_path: Path) -> None:
     ground.door = door
     through = DOORS[door]
     ground.require_same("nothing yet")
