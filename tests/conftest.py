@@ -6,19 +6,28 @@ commits (threads, several processes) take the fixture `committed`, make a tenant
 nothing else, since append-only tables cannot be emptied: they have a database to themselves.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.test import override_settings
+from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]  # has no types
 
+from deployments import serving
 from prompts.models import Namespace
 from pvc import ratelimit, store
 from pvc.breaker import redis_breaker
+from tenants import generation
 from tenants.models import Actor, Tenant, User
 from tests import databases, factories
 from tests.factories import Client
+
+Made = TypeVar("Made")
+#: What makes something, and gives it.
+Furnish = Callable[[Callable[[], Made]], Made]
 
 
 # ----------------------------------------------------------------------------- servers
@@ -28,6 +37,22 @@ def _redis_of_this_process(worker_id: str) -> None:
     number = 1 + int(worker_id.removeprefix("gw")) % 15 if worker_id.startswith("gw") else 0
     settings.REDIS_URL = urlsplit(settings.REDIS_URL)._replace(path=f"/{number}").geturl()
     store.forget()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_looked_for_once() -> Iterator[None]:
+    """Each test's browser has middleware of its own, and each would search the same folders for the same files."""
+    look, found = WhiteNoiseMiddleware.add_files_from_finders, dict[str, Any]()
+
+    def look_once(middleware: Any) -> None:
+        if not found:
+            look(middleware)
+            found.update(middleware.files)
+        middleware.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -44,13 +69,38 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def furnish(django_db_setup: None, django_db_blocker: Any) -> Iterator[Furnish[Any]]:
+    """Makes what all tests of a module find as it was made: `copy.deepcopy` what it returns in a fixture of each test.
+
+    Not in a module that takes `committed`, which changes the database.
+    """
+
+    def make(what: Callable[[], Made]) -> Made:
+        with django_db_blocker.unblock(), override_settings(GENERATION_LEASE=0):
+            made = what()
+            databases.check()
+            return made
+
+    with ExitStack() as until_the_end:
+        with django_db_blocker.unblock():
+            until_the_end.enter_context(databases.furnished())
+        yield make
+        with django_db_blocker.unblock():
+            until_the_end.close()
+
+
 @pytest.fixture(autouse=True)
-def _plain_ground(settings: Any) -> Iterator[None]:
-    """No waiting for leases, no limits in the way, a closed circuit."""
+def _plain_ground(settings: Any, request: pytest.FixtureRequest) -> Iterator[None]:
+    """No waiting for leases, no limits in the way, a closed circuit; nothing remembered of rows rolled back."""
     settings.GENERATION_LEASE = 0
     settings.RATE_LIMITS = dict.fromkeys(settings.RATE_LIMITS, 0)
     redis_breaker.reset()
     ratelimit.forget()
+    if "furnish" in request.fixturenames:
+        generation.forget()
+        serving.KEPT.clear()
+        store.client().flushdb()
     yield
     store.client().close()
 

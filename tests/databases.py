@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections, transaction
 from psycopg import sql
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -53,6 +53,26 @@ def committing() -> Iterator[None]:
         yield
     finally:
         _use(_names["rolled_back"])
+
+
+@contextmanager
+def furnished() -> Iterator[None]:
+    """What is written before the first test stays until the end: each test is rolled back to it, then it goes too.
+
+    It is in a transaction that is not committed, so nothing may close the connection meanwhile.
+    """
+    rows: Any = transaction.atomic()
+    rows._from_testcase = True  # as TestCase marks its own: a unit of work may begin in it
+    with rows:
+        with connection.cursor() as cursor:  # it stands idle while tests do something else
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield
+        transaction.set_rollback(True)
+
+
+def check() -> None:
+    """Ask the deferred constraints now, once for all that was written."""
+    connection.check_constraints()
 
 
 def _use(name: str) -> None:

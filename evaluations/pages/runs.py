@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from evaluations import history
 from evaluations.actions import runs
-from evaluations.gate import Run
 from evaluations.models import BUILTIN, CaseReport, Evaluation, Harness, TestCase
 from evaluations.pages.finding import evaluation_of, version_shown
 from evaluations.serializers import EvaluationRequest

@@ -34,6 +34,12 @@ NOT_RUN = {
 #: Languages of blocks that are read and not run.
 READ = {"console", "nginx", "ini", "yaml", "json", "text", "mermaid", "http", "sql"}
 
+#: manage.py without Django's checks of the whole project, which take as long as all the rest of a short command.
+MANAGE = (
+    "import runpy, sys; from django.core.management.base import BaseCommand; BaseCommand.requires_system_checks = []; "
+    "sys.argv[0] = 'manage.py'; runpy.run_path('manage.py', run_name='__main__')"
+)
+
 README = ROOT / "README.md"
 EXAMPLES = markdown.documents("README.md", "examples/README.md", "docs/*.md")
 every_document = pytest.mark.parametrize("path", markdown.every_document(), ids=markdown.name_of)
@@ -80,7 +86,7 @@ def _furnish(folder: Path, url: str) -> None:
     (folder / "pvc_client.py").symlink_to(ROOT / "examples" / "python" / "pvc_client.py")
     (folder / "pvc-client.mjs").symlink_to(ROOT / "examples" / "javascript" / "pvc-client.mjs")
     dev = folder / "dev"
-    dev.write_text(f'#!/bin/bash\n[ "$1" = manage ] || exit 64\ncd "{ROOT}" && exec python manage.py "${{@:2}}"\n')
+    dev.write_text(f'#!/bin/bash\n[ "$1" = manage ] || exit 64\ncd "{ROOT}" && exec python -c "{MANAGE}" "${{@:2}}"\n')
     dev.chmod(0o755)
     programs = folder / "bin"
     programs.mkdir()

@@ -5,6 +5,7 @@ All of schemathesis' checks run but two that need several requests at once (`use
 """
 
 import functools
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import schemathesis
 import yaml
 from schemathesis import Case
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.hypothesis.builder import HypothesisTestConfig, HypothesisTestMode, create_test
 from schemathesis.generation.meta import CoveragePhaseData
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection
@@ -68,6 +70,9 @@ SEEDS = [1, 2, 3, 4, 5]
 THOROUGH = {"create-prompts", "create-namespaces"}
 #: What no drawn request can sign.
 SIGNED = {"report-evaluation"}
+#: What operations have alike, their headers and the methods that they lack, is met there by one operation in so many,
+#: each boundary by other ones.
+SHARE = 4
 #: How many answers of an operation are enough there: this document takes a second to read.
 ENOUGH = {"openapi": 3}
 #: One world for all requests of a test: each call finds what it needs, or makes it.
@@ -103,7 +108,8 @@ def try_out(
     def ask(case: Case[Any]) -> None:
         kind = boundary_of(case)
         is_again = operation_id not in THOROUGH and kind in tried
-        if sparing and (is_again or statuses[200] >= ENOUGH.get(operation_id, 1000)):
+        is_elsewhere = is_common(case) and zlib.crc32(kind.encode()) % SHARE != share_of(operation_id)
+        if sparing and (is_again or is_elsewhere or statuses[200] >= ENOUGH.get(operation_id, 1000)):
             return
         tried.add(kind)
         world.aim(case, role)
@@ -136,6 +142,44 @@ def boundary_of(case: Case[Any]) -> str:
     assert case.meta is not None
     data = case.meta.phase.data
     return f"{data.location} {data.description}" if isinstance(data, CoveragePhaseData) else case.id
+
+
+def share_of(operation_id: str) -> int:
+    return OPERATIONS.index(operation_id) % SHARE
+
+
+@functools.cache
+def headers_of(operation_id: str) -> frozenset[str]:
+    """The headers that the document gives an operation."""
+    return frozenset(each.name for each in API.find_operation_by_id(operation_id).headers)
+
+
+@functools.cache
+def is_shared(operation_id: str) -> bool:
+    """Whether operations of every share have its headers too: If-None-Match is one operation's alone."""
+    shares = [{share_of(each) for each in OPERATIONS if name in headers_of(each)} for name in headers_of(operation_id)]
+    return all(len(share) == SHARE for share in shares)
+
+
+def is_common(case: Case[Any]) -> bool:
+    """Whether a request was drawn for what its operation has like others: a boundary of a header, a wrong method."""
+    assert case.meta is not None
+    data = case.meta.phase.data
+    if not isinstance(data, CoveragePhaseData) or not is_shared(case.operation.definition.raw["operationId"]):
+        return False
+    return data.parameter_location == ParameterLocation.HEADER or "HTTP method" in data.description
+
+
+def test_every_header_and_every_wrong_method_is_met_in_each_share() -> None:
+    """So that each boundary is met by some operation, whichever share it falls to."""
+    shared = [each for each in OPERATIONS if is_shared(each)]
+    names = {name for each in shared for name in headers_of(each)}
+    assert names >= {"Idempotency-Key", "X-Request-Id", "X-Tenant-Id", "X-User-Id", "X-Gateway-Signature"}
+    for name in names:
+        assert {share_of(each) for each in shared if name in headers_of(each)} == set(range(SHARE)), name
+    for method in ("get", "post", "put", "delete"):
+        lacking = [each for each in shared if method not in list(API[API.find_operation_by_id(each).path])]
+        assert {share_of(each) for each in lacking} == set(range(SHARE)), method
 
 
 def test_there_are_operations_to_try() -> None:
