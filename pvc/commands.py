@@ -15,6 +15,9 @@ from tenants.names import canonical_username
 class ActionCommand(BaseCommand):
     """A door on the command line: exit code 0, or 1 with a sentence; `--json` for scripts."""
 
+    # `./dev lint` and the server's start check the code; a command of a person does not wait for it.
+    requires_system_checks = []
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 

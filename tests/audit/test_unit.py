@@ -444,6 +444,8 @@ ELSEWHERE = {
     *("policy.changed", "policy.change_requested", "policy.change_approved", "policy.change_rejected"),
     *("draft.created", "draft.saved", "draft.discarded", "tier.created", "tier.changed", "tier.deleted"),
     *("audit.key_changed", "audit.redacted", "entry.redacted"),
+    *("harness.registered", "harness.changed", "harness.removed", "evaluation.triggered", "evaluation.completed"),
+    *("test_case.created", "test_case.changed", "test_case.deleted"),
     *("promotion.requested", "promotion.overridden", "promotion.rolled_back", "version.approved", "version.rejected"),
 }
 
