@@ -38,9 +38,24 @@ def claim(rows: Rows | None = None) -> Evaluation | None:
     return Evaluation.objects.select_related("tenant", "prompt__namespace", "version").get(pk=found)
 
 
+def calls() -> Rows:
+    """Those for which somebody outside is to be called, who may take his time."""
+    return Evaluation.objects.filter(kind=Evaluation.CALLED, called_at__isnull=True)
+
+
+def done_here() -> Rows:
+    """All others: no slow receiver is in their way."""
+    return Evaluation.objects.exclude(kind=Evaluation.CALLED, called_at__isnull=True)
+
+
+def calls_waiting() -> int:
+    """How many calls are due, up to a hundred."""
+    return calls().filter(due_at__lte=Now())[:100].count()
+
+
 def waiting() -> int:
-    """How many rows are due, up to a hundred."""
-    return Evaluation.objects.filter(due_at__lte=Now())[:100].count()
+    """How many of the others are due, up to a hundred."""
+    return done_here().filter(due_at__lte=Now())[:100].count()
 
 
 def renew(taken: Evaluation) -> bool:

@@ -14,4 +14,4 @@ SECONDS = 30.0
 def run_due() -> None:
     """Take evaluations that are due until there are none, or the time is over."""
     until = time.monotonic() + SECONDS
-    worker.run_due("pool", lambda: time.monotonic() < until)
+    worker.run_here("pool", lambda: time.monotonic() < until)

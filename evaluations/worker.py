@@ -12,7 +12,7 @@ from evaluations import builtin, history, queue
 from evaluations.actions import runs
 from evaluations.actions.runs import Outcome
 from evaluations.harness import request_of
-from evaluations.models import Evaluation, Harness, TestCase
+from evaluations.models import Evaluation, EvaluationQuerySet, Harness, TestCase
 from prompts.content import defaults_of
 from pvc import outbound, standard_webhooks
 from tenants.models import Actor
@@ -29,13 +29,25 @@ _BUSY: Final = frozenset({408, 425, 429})
 _finished = Counter("pvc_evaluations_finished", "Evaluations ended by a worker.", ["kind", "status"])
 
 
-def run_due(worker: str = "", goes_on: Callable[[], bool] = lambda: True) -> int:
-    """Take what is due, one after the other, until nothing is. Returns how many were taken."""
+def run_due(
+    worker: str = "", goes_on: Callable[[], bool] = lambda: True, rows: EvaluationQuerySet | None = None
+) -> int:
+    """Take what is due, of all or of these, one after the other, until nothing is. Returns how many were taken."""
     count = 0
-    while goes_on() and (taken := queue.claim()):
+    while goes_on() and (taken := queue.claim(rows)):
         count += 1
         run(taken, worker)
     return count
+
+
+def run_here(worker: str, goes_on: Callable[[], bool]) -> int:
+    """What this machine does by itself."""
+    return run_due(worker, goes_on, queue.done_here())
+
+
+def call_due(worker: str, goes_on: Callable[[], bool]) -> int:
+    """The calls of registered harnesses: each may take as long as a call may."""
+    return run_due(worker, goes_on, queue.calls())
 
 
 def run(taken: Evaluation, worker: str = "") -> None:

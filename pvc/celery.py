@@ -40,11 +40,14 @@ class Work(NamedTuple):
     job: str
     #: How many rows wait for it.
     waiting: str
-    #: The task that does the same in the pool.
-    task: str
+    #: The task that does the same in the pool, where its processes can help.
+    task: str = ""
 
 
-WORK = (Work("evaluations.worker.run_due", "evaluations.queue.waiting", "evaluations.run_due"),)
+WORK = (
+    Work("evaluations.worker.run_here", "evaluations.queue.waiting", "evaluations.run_due"),
+    Work("evaluations.worker.call_due", "evaluations.queue.calls_waiting"),
+)
 #: How many processes of the pool are asked to help at most, and how long a task may wait to be taken, in seconds.
 HELPERS = 2
 TASK_EXPIRES = 5
@@ -99,7 +102,7 @@ class Sweeper(bootsteps.StartStopStep):
     def start(self, worker: Any) -> None:
         self._begin("sweeper", self._sweep, worker.hostname)
         for work in WORK:
-            self._begin(work.task, self._do, work, worker.hostname)
+            self._begin(work.job, self._do, work, worker.hostname)
 
     def _begin(self, name: str, run: Callable[..., None], *given: object) -> None:
         thread = threading.Thread(target=run, args=given, name=name, daemon=True)
@@ -131,7 +134,7 @@ class Sweeper(bootsteps.StartStopStep):
             waiting = attempt(work.waiting) or 0
             if waiting:
                 bell.set()
-            if waiting > 1:
+            if waiting > 1 and work.task:
                 ask_the_pool(work.task, min(waiting - 1, HELPERS))
 
     def _do(self, work: Work, worker: str) -> None:

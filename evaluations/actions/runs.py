@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Max
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.unit import record, verb, wake_workers
@@ -190,7 +191,7 @@ def _asked_for(prompt: Prompt, version: PromptVersion, harness: str, *, by: Acto
         triggered_by=by.user,
         created_at=now,
         started_at=now if is_reported else None,
-        due_at=now + timedelta(seconds=SECONDS_TO_REPORT) if is_reported else now,
+        due_at=Now() + timedelta(seconds=SECONDS_TO_REPORT if is_reported else 0),
     )
     record(
         "evaluation.triggered",

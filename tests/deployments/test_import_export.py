@@ -566,7 +566,7 @@ BROKEN: dict[str, tuple[Break, str]] = {
         "v0001.md: There is no version 0, and one file",
     ),
     "version 0": (_write("v0000.md", "---\n---\nx"), "v0000.md: There is no version 0"),
-    "an unpadded number": (_write("v3.md", "---\n---\nx"), "v3.md: A prompt's folder holds prompt.yaml, tests.yaml, v0001.md"),
+    "an unpadded number": (_write("v3.md", "---\n---\nx"), "v3.md: A prompt's folder holds prompt.yaml, tests.yaml"),
     "another ending": (_write("v0003.yaml", "messages: []"), "v0003.yaml: The prompt is of type text; its versions"),
     "a folder as prompt.yaml": (_folder(P), "prompt.yaml: This is no file."),
     "a folder": (lambda _, folder: (folder / "v0003.md").mkdir(), "v0003.md: A prompt's folder holds"),

@@ -163,10 +163,10 @@ def test_rows_that_cannot_be_counted_are_not_worked_on(monkeypatch: pytest.Monke
 
 
 def test_what_is_due_is_worked_on_by_the_functions_that_are_named() -> None:
-    [named] = celery.WORK
-    assert import_string(named.job) is worker.run_due
-    assert import_string(named.waiting) is queue.waiting
-    assert tasks.run_due.name == named.task == TASK
+    here, calls = celery.WORK
+    assert [import_string(each.job) for each in (here, calls)] == [worker.run_here, worker.call_due]
+    assert [import_string(each.waiting) for each in (here, calls)] == [queue.waiting, queue.calls_waiting]
+    assert (tasks.run_due.name, calls.task) == (here.task, "") == (TASK, "")
 
 
 # ----------------------------------------------------------------------------- the pool
