@@ -22,7 +22,7 @@ def unmet_by(version: PromptVersion, policy: NamespacePolicy, runs: Iterable[Run
     if missing := approvals_missing(version, policy):
         of = f"{missing} of {policy.required_approvals} approvals"
         unmet.append({"code": "APPROVALS_MISSING", "message": f"{of} {'is' if missing == 1 else 'are'} missing."})
-    closed = gate.unmet(policy.terms.evaluation_policy, runs, now=timezone.now())
+    closed = gate.unmet(policy.asked_of_evaluations, runs, now=timezone.now())
     return unmet + [each.as_dict() for each in closed]
 
 
@@ -60,7 +60,7 @@ def decision_on(version: PromptVersion, policy: NamespacePolicy) -> dict[str, An
         "approvals": [each.decided_by.username for each in standing],
         "gate": {
             "digest": version.digest,
-            "policy": dict(policy.terms.evaluation_policy),
+            "policy": policy.asked_of_evaluations,
             "runs": [run.as_dict() for run in gate.newest(runs).values()],
         },
     }

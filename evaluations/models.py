@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from prompts.models import Prompt, PromptVersion
 from pvc.crypto import ExactDecoder, opened, sealed
-from pvc.errors import Conflict, Invalid, name_constraint
+from pvc.errors import Conflict, Invalid, Unauthorized, name_constraint
 from pvc.ids import new_id
 from pvc.standard_webhooks import Secret
 from tenants.models import Actor, Tenant, User
@@ -241,7 +241,9 @@ name_constraint("unfinished_evaluations_are_due", Conflict("An evaluation that i
 name_constraint("evaluation_of_its_content", Conflict("An evaluation is of a version of its prompt, and its content."))
 name_constraint("finished_evaluations_are_final", Conflict("This evaluation is finished, which is final."))
 name_constraint("evaluations_are_not_deleted", Conflict("Evaluations are evidence, and are never deleted."))
-name_constraint("one_receipt_per_webhook_id", Conflict("This message was taken already."))
+#: Whatever is wrong with a harness's message, it hears the same.
+REFUSED: Final = "The message is not signed as it has to be, or not about this evaluation."
+name_constraint("one_receipt_per_webhook_id", Unauthorized(REFUSED))
 name_constraint("report_of_its_evaluation", Conflict("A report is of an evaluation of its tenant."))
 name_constraint("case_reports_are_append_only", Conflict("The report of an evaluation never changes."))
 name_constraint("receipt_of_its_evaluation", Conflict("A receipt is of an evaluation of its tenant."))

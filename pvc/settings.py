@@ -409,7 +409,10 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker outlives any outage: its
 CELERY_TASK_SERIALIZER = "json"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "pvc.beat:Clock"
-CELERY_BEAT_SCHEDULE = {"purge": {"task": "audit.purge", "schedule": 3600.0}}
+CELERY_BEAT_SCHEDULE = {
+    "purge": {"task": "audit.purge", "schedule": 3600.0},
+    "purge receipts": {"task": "evaluations.purge", "schedule": 3600.0},
+}
 
 # ----------------------------------------------------------------------------- language, time, logs
 LANGUAGE_CODE = "en"

@@ -14,7 +14,7 @@ from django.utils import timezone
 from audit.unit import record, verb, wake_workers
 from evaluations import history
 from evaluations.gate import UNFINISHED
-from evaluations.models import BUILTIN, DEFAULT, CallbackReceipt, CaseReport, Evaluation, Harness
+from evaluations.models import BUILTIN, DEFAULT, REFUSED, CallbackReceipt, CaseReport, Evaluation, Harness
 from prompts.models import NamespacePolicy, Prompt, PromptVersion
 from prompts.names import is_uuid
 from prompts.policy import Terms
@@ -39,7 +39,7 @@ class CallbackRefused(Unauthorized):
     code = "UNAUTHORIZED"
 
     def __init__(self) -> None:
-        super().__init__("The message is not signed as it has to be, or not about this evaluation.")
+        super().__init__(REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +85,15 @@ def trigger_all(prompt: Prompt, version: PromptVersion, policy: NamespacePolicy,
 
     A harness that is at it, or has passed this content with what it would be run with now, is not asked again.
     """
-    if not policy.terms.evaluation_policy["auto_trigger"]:
+    asked = policy.asked_of_evaluations
+    if not asked["auto_trigger"]:
         return []
     settled = {
         run.harness
         for run in history.runs_of([version])[version.pk]
         if run.status in UNFINISHED or (run.status == Evaluation.PASSED and not run.is_outdated)
     }
-    asking = _Asking(prompt)
-    names = [asking.named(name) for name in policy.terms.evaluation_policy["harnesses"] or [""]]
+    names = asked["harnesses"] or [policy.default_harness or DEFAULT]
     return [_asked_for(prompt, version, name, by=by) for name in names if name not in settled]
 
 
@@ -137,6 +137,15 @@ def take_report(evaluation: Evaluation, outcome: Outcome, *, message: Message, b
             body_sha256=message.body_sha256,
         )
     return _ended(evaluation, prompt, outcome, by=by)
+
+
+def purge_receipts() -> int:
+    """Drop the receipts of messages that are too old to be taken again. Returns how many went."""
+    old = CallbackReceipt.objects.filter(created_at__lt=Now() - timedelta(days=1))
+    total = 0
+    while ids := list(old.values_list("pk", flat=True)[:5000]):
+        total += CallbackReceipt.objects.filter(pk__in=ids).delete()[0]
+    return total
 
 
 class _Asking:

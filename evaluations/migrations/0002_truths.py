@@ -48,6 +48,7 @@ FINAL = f"""
         FOR EACH STATEMENT EXECUTE FUNCTION pvc_refuse('evaluations_are_not_deleted');
     ALTER TABLE evaluations_evaluation ENABLE ALWAYS TRIGGER evaluations_are_not_deleted;
     REVOKE DELETE, TRUNCATE ON evaluations_evaluation FROM {app_role()};
+    REVOKE UPDATE, TRUNCATE ON evaluations_callbackreceipt FROM {app_role()};
 """
 
 

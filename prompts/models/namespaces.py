@@ -115,6 +115,14 @@ class NamespacePolicy(models.Model):
         evaluation = {**default_evaluation_policy(), **self.evaluation_policy}
         return Terms(self.required_approvals, self.custom_tags, evaluation, self.default_harness)
 
+    @property
+    def asked_of_evaluations(self) -> dict[str, Any]:
+        """The evaluation policy with all of its fields, in which `default` means what the namespace says it does."""
+        evaluation = dict(self.terms.evaluation_policy)
+        named = {"default": self.default_harness or "default"}
+        evaluation["harnesses"] = sorted({named.get(each, each) for each in evaluation["harnesses"]})
+        return evaluation
+
 
 class BudgetTier(models.Model):
     """How many tokens prompts of a namespace may have, and what happens to those that have more."""
