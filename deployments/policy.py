@@ -52,12 +52,10 @@ def standing_of(version: PromptVersion, policy: NamespacePolicy) -> list[dict[st
 
 
 def decision_on(version: PromptVersion, policy: NamespacePolicy) -> dict[str, Any]:
-    """What is kept with a move to production: what was missing, whose approvals stood, and what the gate looked at."""
+    """What is kept with a move to production: what was missing then, and what the gate looked at."""
     runs = history.runs_of([version])[version.pk]
-    standing = version.approvals.open().approving().select_related("decided_by")
     return {
         "unmet": unmet_by(version, policy, runs),
-        "approvals": [each.decided_by.username for each in standing],
         "gate": {
             "digest": version.digest,
             "policy": policy.asked_of_evaluations,

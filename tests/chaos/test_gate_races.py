@@ -35,6 +35,7 @@ from tests.factories import Client, json_of
 SECRET = "a-secret-for-callbacks-of-the-races-0123"
 #: How much earlier or later than the other one may begin, in seconds.
 APART = 0.005
+CLEARLY = 0.5  # seconds
 #: What may stand in the way of a promotion here.
 BLOCKED = {"EVALUATION_FAILED", "EVALUATION_PENDING"}
 
@@ -182,8 +183,14 @@ class Tally:
 
 
 # ----------------------------------------------------------------------------- the races
-def at_about_once(crowd: Crowd, chance: random.Random, one: Callable[[], None], other: Callable[[], None]) -> None:
-    apart = chance.uniform(-APART, APART)
+def apart_in(number: int) -> float:
+    """How much earlier than the other one of both begins. In the first two rounds it is not close: whatever the machine
+    is busy with, both ways of ending are met.
+    """
+    return {0: -CLEARLY, 1: CLEARLY}.get(number, random.Random(f"gate {number}").uniform(-APART, APART))
+
+
+def at_about_once(crowd: Crowd, apart: float, one: Callable[[], None], other: Callable[[], None]) -> None:
 
     def late(call: Callable[[], None], seconds: float) -> None:
         time.sleep(max(0.0, seconds))
@@ -206,7 +213,7 @@ def race(ground: Ground, *, rounds: int, reports: tuple[str, float], waits: bool
             def promote(scene: Scene = scene, answers: dict[str, HttpResponse] = answers) -> None:
                 answers["promotion"] = scene.promote()
 
-            at_about_once(crowd, random.Random(f"gate {number}"), report, promote)
+            at_about_once(crowd, apart_in(number), report, promote)
             assert answers["report"].status_code == 200, answers["report"].content
             tally.add(scene, answers["promotion"])
             assert_the_log_allows_every_release(scene.prompt)
@@ -219,13 +226,13 @@ def assert_a_failure_closes_the_gate(ground: Ground, *, rounds: int) -> None:
     awaited = race(ground, rounds=rounds // 3, reports=("failed", 0.1), waits=True)
     passing = race(ground, rounds=rounds // 3, reports=("passed", 0.9), waits=True)
     told = f"{asked} {awaited} {passing}"
-    assert asked.of(live=True) >= rounds // 30, told
-    assert asked.of(live=False) >= rounds // 30, told
+    assert asked.of(live=True) >= 1, told
+    assert asked.of(live=False) >= 1, told
     assert (awaited.of(live=True), awaited.of(live=False)) == (0, rounds // 3), told
-    assert awaited.codes["EVALUATION_FAILED"] >= rounds // 60, told
-    assert awaited.codes["EVALUATION_PENDING"] >= rounds // 60, told
-    assert passing.of(live=True) >= rounds // 60, told
-    assert passing.of(live=False) >= rounds // 60, told
+    assert awaited.codes["EVALUATION_FAILED"] >= 1, told
+    assert awaited.codes["EVALUATION_PENDING"] >= 1, told
+    assert passing.of(live=True) >= 1, told
+    assert passing.of(live=False) >= 1, told
 
 
 @pytest.mark.full

@@ -20,6 +20,7 @@ def activate(version: PromptVersion, *, prompt: Prompt, namespace: Namespace, ki
         leave_staging(prompt, version, by=by)
         return present
     spent = list(version.approvals.open().approving())
+    decision["approvals"] = [each.decided_by.username for each in spent]
     tag = pointed(
         pointers.move(prompt, PRODUCTION, version, kind=kind, reason=reason, decision=decision, spends=spent, by=by)
     )
