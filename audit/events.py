@@ -16,10 +16,17 @@ class Event:
     meaning: str
     fields: frozenset[str]
     public: str | None = None
+    #: Whether it is about a prompt, which subscribers are then told as well.
+    of_prompt: bool = True
+
+    @property
+    def told(self) -> frozenset[str]:
+        """The names in what subscribers are sent."""
+        return self.fields | {"promptId", "prompt"} if self.of_prompt else self.fields
 
 
-def _event(verb: str, meaning: str, fields: str = "", public: str | None = None) -> Event:
-    return Event(verb, meaning, frozenset(fields.split()), public)
+def _event(verb: str, meaning: str, fields: str = "", public: str | None = None, *, of_prompt: bool = True) -> Event:
+    return Event(verb, meaning, frozenset(fields.split()), public, of_prompt)
 
 
 EVENTS: Final = MappingProxyType(
@@ -45,6 +52,7 @@ EVENTS: Final = MappingProxyType(
                 "A namespace's policy changed.",
                 "namespace number changes changedBy approvedBy",
                 "policy.changed",
+                of_prompt=False,
             ),
             _event("policy.change_requested", "A weaker policy waits for a second person.", "namespace changes"),
             _event("policy.change_approved", "A second person agreed to a weaker policy.", "namespace changes"),
@@ -70,6 +78,19 @@ EVENTS: Final = MappingProxyType(
                 "An evaluation ended, which is final.",
                 "evaluationId versionId number digest harnessId status score",
                 "eval.completed",
+            ),
+            _event("webhook.created", "An address was subscribed to events.", "host kind events"),
+            _event("webhook.changed", "A subscription changed.", "host changes"),
+            _event("webhook.deleted", "A subscription was deleted.", "host"),
+            _event("webhook.secret_rotated", "A subscription has another secret.", "host"),
+            _event("webhook.redelivered", "A delivery was asked for again.", "host eventId"),
+            _event("webhook.replayed", "A stretch of events was asked for again.", "host count since until"),
+            _event(
+                "webhook.disabled",
+                "The server switched a subscription off.",
+                "endpointId host reason",
+                "endpoint.disabled",
+                of_prompt=False,
             ),
             _event("tier.created", "A budget tier was made.", "namespace name max_tokens enforcement"),
             _event("tier.changed", "A budget tier changed.", "namespace name changes changedBy approvedBy"),
@@ -125,6 +146,22 @@ EVENTS: Final = MappingProxyType(
         )
     }
 )
+
+#: What subscribers are sent and no verb records: a checkpoint is made by the sealer, a test goes to one endpoint alone.
+UNRECORDED: Final = (
+    _event(
+        "audit.checkpoint",
+        "A signed checkpoint of the audit log was made.",
+        "size rootHash headHash note",
+        "audit.checkpoint",
+        of_prompt=False,
+    ),
+    _event("webhook.test", "Somebody tries a subscription.", "by", "webhook.test", of_prompt=False),
+)
+#: The events that others can subscribe to (contract 7); nothing sends `deployment.changed` yet.
+PUBLIC: Final = frozenset(event.public for event in (*EVENTS.values(), *UNRECORDED) if event.public) | {
+    "deployment.changed"
+}
 
 #: What a refused attempt carries, under `<verb>.denied`.
 DENIED_FIELDS: Final = frozenset({"code", "message", "claimed"})

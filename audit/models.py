@@ -144,6 +144,8 @@ class OutboxEvent(models.Model):
         ]
         indexes = [
             models.Index(fields=["id"], name="events_not_dispatched", condition=Q(dispatched_at__isnull=True)),
+            models.Index(fields=["tenant_id", "id"], name="events_of_tenant"),
+            models.Index(fields=["dispatched_at"], name="events_by_age"),
         ]
 
     def __str__(self) -> str:

@@ -10,3 +10,4 @@ def purge() -> None:
     """What is kept for a while goes when its time is over."""
     actions.purge_idempotency_records()
     actions.forget_dead_workers()
+    actions.purge_events()

@@ -74,6 +74,15 @@ class Happening:
     prompt_id: UUID | None
     sequence: int | None
     data: dict[str, Any]
+    #: How others know the prompt: `namespace:name`. The log knows it by its id.
+    prompt_name: str | None = None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Its data as subscribers are sent it: with the prompt that it is about."""
+        if self.prompt_id is None:
+            return self.data
+        return {"promptId": str(self.prompt_id), "prompt": self.prompt_name, **self.data}
 
 
 @dataclass(slots=True)
@@ -101,15 +110,24 @@ def forget_receipt() -> None:
 
 
 def record(
-    verb: str, target: Target, *, by: Actor, prompt_id: UUID | None = None, sequence: int | None = None, **data: Any
+    verb: str,
+    target: Target,
+    *,
+    by: Actor,
+    prompt_id: UUID | None = None,
+    prompt_name: str | None = None,
+    sequence: int | None = None,
+    **data: Any,
 ) -> None:
-    """Say what happened; it is written when the unit ends. `sequence` numbers a prompt's public events."""
+    """Say what happened; it is written when the unit ends. `sequence` numbers a prompt's public events, and
+    `prompt_name` (namespace:name) stands in them.
+    """
     unit = _unit.get()
     if unit is None:
         raise RuntimeError(f"record({verb!r}) outside of a unit of work: wrap the action in @verb.")
     if data.keys() != EVENTS[verb].fields:
         raise RuntimeError(f"{verb} carries {sorted(EVENTS[verb].fields)}, not {sorted(data)}.")
-    unit.happenings.append(Happening(verb, str(target.pk), by, prompt_id, sequence, data))
+    unit.happenings.append(Happening(verb, str(target.pk), by, prompt_id, sequence, data, prompt_name))
 
 
 def touch_served(tenant_id: UUID) -> None:
@@ -186,7 +204,7 @@ def _write_down(unit: Unit) -> dict[UUID, int]:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     OutboxEvent.objects.bulk_create(
         OutboxEvent(
-            tenant_id=each.by.tenant.pk, type=public, prompt_id=each.prompt_id, sequence=each.sequence, data=each.data
+            tenant_id=each.by.tenant.pk, type=public, prompt_id=each.prompt_id, sequence=each.sequence, data=each.told
         )
         for each in unit.happenings
         if (public := EVENTS[each.verb].public)

@@ -63,6 +63,7 @@ def move(
         prompt,
         by=by,
         prompt_id=prompt.pk,
+        prompt_name=prompt.full_name,
         sequence=sequence,
         tag=name,
         fromVersionId=str(old.pk) if old else None,

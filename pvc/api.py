@@ -217,6 +217,8 @@ class ApiViewSet(ViewSet):
     is_public: ClassVar[bool] = False
     #: Actions that are POSTs for their bodies alone, and change nothing.
     reading: ClassVar[frozenset[str]] = frozenset()
+    #: Actions that wait for somebody outside: no unit of work is open round them, and Idempotency-Key is left aside.
+    outside_units: ClassVar[frozenset[str]] = frozenset()
     #: Fields shown once: a replayed answer has null there.
     one_time_fields: ClassVar[tuple[str, ...]] = ()
 
@@ -231,7 +233,9 @@ class ApiViewSet(ViewSet):
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         unit.forget_receipt()
+        action = vars(self).get("action_map", {}).get("post")
         takes_once = request.method == "POST" and self.rate != "hot" and not self.is_public
+        takes_once = takes_once and action not in self.outside_units
         if takes_once and hasattr(self, "post"):
             self.post: Callable[..., HttpResponseBase] = functools.partial(self._post_once, self.post)
         return super().dispatch(request, *args, **kwargs)

@@ -29,7 +29,7 @@ app.autodiscover_tasks()
 
 #: What a sweep does, each in its own right: called with the worker's name. The models they need are loaded
 #: after this module, hence the dotted names.
-SWEEPS = ("audit.actions.heartbeat", "audit.sealing.seal_due")
+SWEEPS = ("audit.actions.heartbeat", "audit.sealing.seal_due", "webhooks.actions.sending.fan_out")
 SECONDS_BETWEEN = 1.0
 
 
@@ -47,6 +47,7 @@ class Work(NamedTuple):
 WORK = (
     Work("evaluations.worker.run_here", "evaluations.queue.waiting", "evaluations.run_due"),
     Work("evaluations.worker.call_due", "evaluations.queue.calls_waiting"),
+    Work("webhooks.worker.deliver_due", "webhooks.queue.waiting"),
 )
 #: How many processes of the pool are asked to help at most, and how long a task may wait to be taken, in seconds.
 HELPERS = 2

@@ -11,6 +11,7 @@ from evaluations.pages import cases, harnesses, runs
 from pvc.pages import button, page
 from tenants import pages as people
 from tenants.console import actor_of
+from webhooks.pages import deliveries, subscriptions
 
 app_name = "console"
 
@@ -73,6 +74,21 @@ urlpatterns: list[URLPattern] = [
     button("tier/<uuid:tier_id>/delete", namespaces.DeleteTier, "delete-tier"),
     button("policy-change/<uuid:change_id>/approve", namespaces.ApproveChange, "approve-change"),
     button("policy-change/<uuid:change_id>/reject", namespaces.RejectChange, "reject-change"),
+    # webhooks
+    page("webhooks/", subscriptions.WebhooksPage, "webhooks"),
+    page("webhooks/new", subscriptions.NewSubscriptionPage, "new-webhook"),
+    button("webhooks/subscribe", subscriptions.Subscribe, "subscribe"),
+    page("webhook/<uuid:webhook_id>/", subscriptions.SubscriptionPage, "webhook"),
+    button("webhook/<uuid:webhook_id>/change", subscriptions.ChangeSubscription, "change-webhook"),
+    button("webhook/<uuid:webhook_id>/switch-off", subscriptions.SwitchOff, "switch-webhook-off"),
+    button("webhook/<uuid:webhook_id>/switch-on", subscriptions.SwitchOn, "switch-webhook-on"),
+    button("webhook/<uuid:webhook_id>/rotate-secret", subscriptions.RotateSecret, "rotate-webhook-secret"),
+    button("webhook/<uuid:webhook_id>/delete", subscriptions.DeleteSubscription, "delete-webhook"),
+    button("webhook/<uuid:webhook_id>/test", subscriptions.TestSubscription, "test-webhook"),
+    button("webhook/<uuid:webhook_id>/replay", subscriptions.Replay, "replay-webhook"),
+    page("webhook/<uuid:webhook_id>/deliveries/", deliveries.DeliveriesPage, "deliveries"),
+    page("delivery/<uuid:delivery_id>/", deliveries.DeliveryPage, "delivery"),
+    button("delivery/<uuid:delivery_id>/redeliver", deliveries.Redeliver, "redeliver"),
     # the audit log
     page("log/", log.LogPage, "log"),
     button("log/verify", log.Verify, "verify-log"),
@@ -95,6 +111,7 @@ _SIDEBAR: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Prompts", "article", "console:library", "prompts:read"),
             ("Namespaces", "folder_managed", "console:namespaces", "prompts:read"),
             ("Harnesses", "science", "console:harnesses", "admin"),
+            ("Webhooks", "webhook", "console:webhooks", "webhooks:write"),
         ),
     ),
     (

@@ -1,5 +1,6 @@
 """What machines ask: is it alive, is it ready, how is it doing."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -13,6 +14,7 @@ from django_prometheus.exports import ExportToDjangoView
 from audit.models import Heartbeat
 from pvc import answers, store
 from pvc.breaker import redis_breaker
+from webhooks import gauges
 
 OK = "ok"
 HEARTBEAT_SECONDS = 60
@@ -41,6 +43,8 @@ def ready(_request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text; of all processes together where PROMETHEUS_MULTIPROC_DIR is set."""
     page: HttpResponse = ExportToDjangoView(request)
+    with suppress(DatabaseError, InterfaceError):  # without the database the rest is told all the same
+        page.content += gauges.text()
     return page
 
 

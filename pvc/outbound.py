@@ -59,11 +59,17 @@ class Unreachable(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: the status, the first 4 KiB of the body as sent, and how long it took in seconds."""
+    """What came back: the status, the first 4 KiB of the body as sent, how long it took in seconds, and Retry-After."""
 
     status: int
     excerpt: bytes
     seconds: float
+    retry_after: str | None = None
+
+
+def text_of(excerpt: bytes) -> str:
+    """An excerpt as text that can be stored: what is no UTF-8, and NUL, is shown by a mark."""
+    return excerpt.decode(errors="replace").replace("\0", "\ufffd")
 
 
 def check_url(url: str) -> None:
@@ -84,12 +90,12 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, seconds: float = 
     started = time.monotonic()
     try:
         target = _Target.of(url)
-        status, excerpt = _exchange(target, _Way(_Deadline(seconds)), body, headers)
+        status, excerpt, retry_after = _exchange(target, _Way(_Deadline(seconds)), body, headers)
     except RefusedAddress as refused:
         raise Unreachable("refused_address") from refused
     except (OSError, httpcore2.RemoteProtocolError) as error:
         raise Unreachable(_kind(error)) from error
-    return Answer(status, excerpt, time.monotonic() - started)
+    return Answer(status, excerpt, time.monotonic() - started, retry_after)
 
 
 def _kind(error: Exception) -> Kind:
@@ -293,8 +299,8 @@ def _ssl_context() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def _exchange(target: _Target, way: _Way, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
-    """Status and excerpt."""
+def _exchange(target: _Target, way: _Way, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes, str | None]:
+    """Status, excerpt, and the header Retry-After."""
     host = target.host.encode("ascii")
     origin = httpcore2.Origin(target.scheme, host, target.port)
     url = httpcore2.URL(scheme=target.scheme, host=host, port=target.port, target=target.path)
@@ -305,7 +311,9 @@ def _exchange(target: _Target, way: _Way, body: bytes, headers: Mapping[str, str
         httpcore2.HTTPConnection(origin, ssl_context=context, network_backend=way) as connection,
         connection.stream("POST", url, headers=list(sent.items()), content=body, extensions=name) as response,
     ):
-        return response.status, _excerpt(response.iter_stream(), way)
+        retry_after = next((value for header, value in response.headers if header.lower() == b"retry-after"), None)
+        said = retry_after.decode("latin-1")[:100] if retry_after else None
+        return response.status, _excerpt(response.iter_stream(), way), said
 
 
 def _excerpt(chunks: Iterable[bytes], way: _Way) -> bytes:

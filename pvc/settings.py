@@ -146,6 +146,7 @@ INSTALLED_APPS = [
     "prompts",
     "evaluations",
     "deployments",
+    "webhooks",
 ]
 
 # The API crosses the first six; sessions, CSRF and log-in belong to the console alone.
@@ -411,6 +412,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "pvc.beat:Clock"
 CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "audit.purge", "schedule": 3600.0},
+    "purge deliveries": {"task": "webhooks.purge", "schedule": 3600.0},
     "purge receipts": {"task": "evaluations.purge", "schedule": 3600.0},
 }
 

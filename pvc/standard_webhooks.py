@@ -46,6 +46,11 @@ class Secret:
     #: The key of the older header: the bytes of the text as it is shown.
     plain_key: bytes = field(init=False, repr=False)
 
+    @property
+    def standard_text(self) -> str:
+        """The same as Standard Webhooks write a secret: whsec_ and the base64 of the key."""
+        return PREFIX + base64.b64encode(self.standard_key).decode()
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "plain_key", self.text.encode())
         object.__setattr__(self, "standard_key", _key(self.text))

@@ -19,6 +19,8 @@ _COLOURS: Final = {
     **dict.fromkeys(("rejected", "block", "error", "major", "removed", "overridden", "failed", "closed"), "bad"),
     **dict.fromkeys(("EVALUATION_FAILED", "EVALUATION_ERROR"), "bad"),
     **dict.fromkeys(("EVALUATION_MISSING", "EVALUATION_PENDING", "EVALUATION_STALE", "SCORE_TOO_LOW"), "fair"),
+    **dict.fromkeys(("on", "delivered"), "good"),
+    **dict.fromkeys(("failing", "exhausted", "quarantined"), "bad"),
 }
 _MOVES: Final = {
     "set": "set by hand",
@@ -41,6 +43,7 @@ _WORDS: Final = {
     "EVALUATION_PENDING": "being evaluated",
     "EVALUATION_STALE": "evaluation stale",
     "SCORE_TOO_LOW": "score too low",
+    "exhausted": "given up",
 }
 
 

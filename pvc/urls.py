@@ -20,6 +20,7 @@ api: list[URLPattern | URLResolver] = [
     path("", include("evaluations.urls")),
     path("", include("prompts.urls")),
     path("", include("tenants.urls")),
+    path("", include("webhooks.urls")),
     path("docs", docs.page, name="docs"),
     path("docs/openapi.yaml", docs.document, name="openapi"),
 ]

@@ -25,6 +25,8 @@ from tenants.models import Actor, Tenant
 from tenants.scopes import SCOPES
 from tests import factories
 from tests.factories import Client, error_of, json_of
+from webhooks.actions import endpoints, sending
+from webhooks.models import Delivery
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 APPS = sorted(path.parent.name for path in REPOSITORY.glob("*/apps.py"))
@@ -87,14 +89,18 @@ def app_of(path: str) -> str:
 
 
 def test_the_code_is_found() -> None:
-    assert APPS == ["audit", "deployments", "evaluations", "prompts", "tenants"]
+    assert APPS == ["audit", "deployments", "evaluations", "prompts", "tenants", "webhooks"]
     assert {"audit/unit.py", "prompts/actions/prompts.py", "pvc/api.py", "tenants/views.py"} <= modules().keys()
 
 
 # ----------------------------------------------------------------------------- verbs
 #: Upkeep: nobody does anything to a prompt.
 WITHOUT_ACTOR = {
-    "audit/actions.py": {"heartbeat", "forget_dead_workers", "purge_idempotency_records"},
+    "audit/actions.py": {
+        *("heartbeat", "forget_dead_workers", "purge_idempotency_records"),
+        *("claim_events", "events_between", "mark_dispatched", "purge_events"),
+    },
+    "webhooks/actions/sending.py": {"fan_out", "note_health", "purge_deliveries"},
     "evaluations/actions/runs.py": {"purge_receipts"},
 }
 
@@ -108,6 +114,7 @@ SHARED = {
     },
     "deployments/actions/promotion/pre_production.py": {"common_base"},
     "evaluations/actions/runs.py": {"kind_of", "trigger_all"},
+    "webhooks/actions/endpoints.py": {"cancel", "known"},
     "prompts/actions/changes.py": {"requested"},
     "prompts/actions/tiers.py": {"apply_to_tiers"},
     "prompts/actions/versions.py": {
@@ -346,6 +353,8 @@ SAMPLES = {
     "harness_id": "01890a5d-ac96-774b-bcce-b302099a805c",
     "case_id": "01890a5d-ac96-774b-bcce-b302099a805d",
     "evaluation_id": "01890a5d-ac96-774b-bcce-b302099a805e",
+    "webhook_id": "01890a5d-ac96-774b-bcce-b302099a805f",
+    "delivery_id": "01890a5d-ac96-774b-bcce-b302099a8060",
 }
 
 
@@ -449,11 +458,15 @@ def test_another_tenants_rows_are_not_found_on_any_route(
     case = test_cases.create_test_case(prompt, "one", variables={}, assertions=[{"type": "valid_json"}], by=admin)
     harness = harnesses.register_harness("answers", url=PUBLIC_URL, secret="0123456789abcdef", by=admin)
     evaluation = runs.trigger(prompt.versions.get(), harness="builtin", by=admin)
+    webhook = endpoints.create_endpoint(PUBLIC_URL, events=["*"], by=admin).endpoint
+    sending.replay(webhook, by=admin)
+    sending.fan_out()
     before = list(AuditEntry.objects.filter(tenant_id=acme.pk).values_list("seq", flat=True))
     names = {"support": str(prompt.pk), SAMPLES["key_id"]: str(key.pk)}
     names |= {"agents": str(namespace.pk), SAMPLES["change_id"]: str(change.pk), SAMPLES["tier_id"]: str(tier.pk)}
     names |= {SAMPLES["case_id"]: str(case.pk), SAMPLES["harness_id"]: str(harness.pk)}
-    names |= {SAMPLES["evaluation_id"]: str(evaluation.pk)}
+    names |= {SAMPLES["evaluation_id"]: str(evaluation.pk), SAMPLES["webhook_id"]: str(webhook.pk)}
+    names |= {SAMPLES["delivery_id"]: str(Delivery.objects.filter(endpoint=webhook)[0].pk)}
     names |= {SAMPLES["template_id"]: str(prompt.pk), SAMPLES["version_id"]: str(prompt.versions.get().pk)}
     probed = 0
     for _, path, _, methods in api_routes():
@@ -473,7 +486,7 @@ def test_another_tenants_rows_are_not_found_on_any_route(
 
 # ----------------------------------------------------------------------------- every write leaves its verb
 #: POSTs that write nothing.
-READING = {"render", "render-version", "render-by-name", "verify-audit-log"}
+READING = {"render", "render-version", "render-by-name", "verify-audit-log", "test-webhook"}
 
 Write = tuple[str, str, str, Callable[[dict[str, str]], Any], str]
 
@@ -596,6 +609,24 @@ WRITES: list[Write] = [
         lambda made: {"expected_version_id": made["lines-2"]},
         "promotion.requested",
     ),
+    (
+        "webhooks",
+        "POST",
+        "/webhooks",
+        lambda _: {"url": PUBLIC_URL, "events": ["*"]},
+        "webhook.created",
+    ),
+    ("webhook", "PUT", "/webhooks/{webhooks}", lambda _: {"events": ["tag.moved"]}, "webhook.changed"),
+    ("rotate-webhook-secret", "POST", "/webhooks/{webhooks}/rotate-secret", lambda _: {}, "webhook.secret_rotated"),
+    ("replay-webhook", "POST", "/webhooks/{webhooks}/replay", lambda _: {}, "webhook.replayed"),
+    (
+        "redeliver",
+        "POST",
+        "/webhooks/{their-webhook}/deliveries/{delivery}/redeliver",
+        lambda _: None,
+        "webhook.redelivered",
+    ),
+    ("webhook", "DELETE", "/webhooks/{webhooks}", lambda _: None, "webhook.deleted"),
     ("api-keys", "POST", "/api-keys", lambda _: {"name": "ci", "scopes": ["admin"]}, "api_key.created"),
     ("api-key", "DELETE", "/api-keys/{api-keys}", lambda _: None, "api_key.revoked"),
 ]
@@ -614,6 +645,9 @@ def test_every_write_route_leaves_its_audit_verb(as_admin: Client, acme: Tenant,
     agents = namespaces.create_namespace("agents", name="Agents", by=alice)
     made["short"] = str(tiers.create_tier(agents, name="short", max_tokens=1, enforcement="block", by=alice).pk)
     made |= {f"change-{number}": str(policy_change(agents, by=alice).pk) for number in (1, 2)}
+    webhook = endpoints.create_endpoint(PUBLIC_URL, events=["*"], by=alice).endpoint
+    sending.fan_out()
+    made |= {"their-webhook": str(webhook.pk), "delivery": str(Delivery.objects.filter(endpoint=webhook)[0].pk)}
     for name, method, path, body, verb in WRITES:
         before = AuditEntry.objects.filter(tenant_id=acme.pk).latest("seq").seq
         answer = as_admin(method, path.format_map(made), body(made))
@@ -639,7 +673,7 @@ def test_every_write_route_is_in_the_table() -> None:
 
 
 # ----------------------------------------------------------------------------- the database's own refusals
-TABLES = r"^(tenants|audit|prompts|evaluations|deployments)_"
+TABLES = r"^(tenants|audit|prompts|evaluations|deployments|webhooks)_"
 
 
 def unnamed() -> re.Pattern[str]:
@@ -738,7 +772,7 @@ def test_every_environment_variable_is_documented() -> None:
     assert environment_variables() - documented == set()
 
 
-@pytest.mark.parametrize("folder", ["tenants", "audit", "prompts", "evaluations", "deployments", "pvc"])
+@pytest.mark.parametrize("folder", ["tenants", "audit", "prompts", "evaluations", "deployments", "webhooks", "pvc"])
 def test_every_module_says_what_it_is(folder: str) -> None:
     silent = {"apps.py", "__init__.py", "migrate.py"}
     for path, tree in modules().items():

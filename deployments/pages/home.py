@@ -16,6 +16,8 @@ from prompts.models import PolicyChange, Prompt, PromptVersion, Tag, TagMove
 from prompts.names import PRODUCTION
 from pvc.pages import Page
 from tenants.models import Actor
+from webhooks.models import WebhookEndpoint
+from webhooks.standing import in_trouble
 
 MOST_SHOWN = 10
 DAYS = 14
@@ -52,9 +54,14 @@ class HomePage(Page):
                 if move.at >= since
             ],
             "changes": changes.select_related("namespace", "requested_by").order_by("id")[:MOST_SHOWN],
+            "endpoints": self._endpoints_in_trouble(),
             "has_prompts": Prompt.objects.visible_to(actor).exists(),
             "chart": activity(actor.tenant.pk),
         }
+
+    def _endpoints_in_trouble(self) -> list[WebhookEndpoint]:
+        """For whoever looks after them: those that only fail, or that the server switched off."""
+        return list(in_trouble(self.actor)[:MOST_SHOWN]) if self.actor.may("webhooks:write") else []
 
     def _waiting(self) -> list[Any]:
         """The oldest requests, each with whether the reader may decide on it."""

@@ -235,6 +235,7 @@ def _ended(evaluation: Evaluation, prompt: Prompt, outcome: Outcome, *, by: Acto
         evaluation,
         by=by,
         prompt_id=prompt.pk,
+        prompt_name=prompt.full_name,
         sequence=prompt.next_sequence(),
         evaluationId=str(evaluation.pk),
         versionId=str(evaluation.version_id),

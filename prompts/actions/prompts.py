@@ -79,6 +79,7 @@ def _made(namespace: Namespace, slug: str, *, by: Actor, **columns: Any) -> Prom
         prompt,
         by=by,
         prompt_id=prompt.pk,
+        prompt_name=prompt.full_name,
         sequence=prompt.take_sequence(),
         namespace=namespace.slug,
         name=slug,

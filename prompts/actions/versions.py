@@ -153,6 +153,7 @@ def announce_sealed(versions: Iterable[PromptVersion], *, prompt: Prompt, by: Ac
             version,
             by=by,
             prompt_id=prompt.pk,
+            prompt_name=prompt.full_name,
             sequence=prompt.take_sequence(),
             versionId=str(version.pk),
             number=version.number,

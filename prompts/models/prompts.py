@@ -119,6 +119,11 @@ class Prompt(models.Model):
         return self.pk
 
     @property
+    def full_name(self) -> str:
+        """As others name it: `namespace:name`."""
+        return f"{self.namespace.slug}:{self.slug}"
+
+    @property
     def is_archived(self) -> bool:
         return self.archived_at is not None
 

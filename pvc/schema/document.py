@@ -29,10 +29,11 @@ TAGS: Final = {
     "there are. A weaker policy takes a second person.",
     "Budget tiers": "How many tokens the prompts of a namespace may have, and what happens to those that have more.",
     "API keys": "Credentials of the tenant's people and services.",
+    "Webhooks": "Addresses that are told of events, what was sent to each, and sending it again.",
     "Audit": "Who did what: every change of prompts, tags, people and keys.",
     "Documentation": "This document.",
     "Infrastructure": "What machines ask.",
-    "Events": "What subscribers are sent. Planned: events are recorded today, and not delivered.",
+    "Events": "What subscribers are sent.",
 }
 
 DESCRIPTION: Final = """

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from audit.events import EVENTS
+from audit.events import EVENTS, UNRECORDED, Event
 from pvc.schema.story import ID
 
 _ID: Final = {"type": "string", "format": "uuid"}
@@ -34,6 +34,15 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
         ],
     },
     "reason": _TEXT,
+    "promptId": _ID,
+    "prompt": {"type": ["string", "null"], "description": "The prompt, as `namespace:name`."},
+    "endpointId": {**_ID, "description": "The subscription."},
+    "host": {**_TEXT, "description": "Scheme and host of its address."},
+    "by": {**_TEXT, "description": "Who asked for the test."},
+    "size": {"type": "integer", "minimum": 1, "description": "How many entries the log has."},
+    "rootHash": {**_HASH, "description": "The root of its Merkle tree."},
+    "headHash": {**_HASH, "description": "The hash of its last entry."},
+    "note": {**_TEXT, "description": "The signed checkpoint: keep it, and you are a witness."},
     "evaluationId": _ID,
     "harnessId": {**_TEXT, "description": "The harness's name."},
     "status": {"type": "string", "enum": ["passed", "failed", "error"]},
@@ -47,7 +56,6 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
     "approvedBy": {"type": ["string", "null"], "description": "The second person, where one was needed."},
 }
 
-_NOT_YET: Final = "Planned: this release records the event with the change it tells of, and delivers nothing yet."
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "prompt.created": {"namespace": "default", "name": "support-reply", "type": "text"},
     "version.created": {
@@ -108,6 +116,18 @@ _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
         "status": "passed",
         "score": 1.0,
     },
+    "endpoint.disabled": {
+        "endpointId": ID.webhook,
+        "host": "https://hooks.example.com",
+        "reason": "Five days of nothing but failures.",
+    },
+    "audit.checkpoint": {
+        "size": 42,
+        "rootHash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "headHash": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+        "note": "prompts.example.org/log/019ca000\n42\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\n\n— …\n",
+    },
+    "webhook.test": {"by": "alice"},
     "policy.changed": {
         "namespace": "agents",
         "number": 2,
@@ -127,10 +147,10 @@ _HEADERS: Final = {
 }
 
 
-def _public() -> dict[str, list[Any]]:
+def _public() -> dict[str, list[Event]]:
     """The verbs behind each public event, by the event's type."""
-    found: dict[str, list[Any]] = {}
-    for event in EVENTS.values():
+    found: dict[str, list[Event]] = {}
+    for event in (*EVENTS.values(), *UNRECORDED):
         if event.public:
             found.setdefault(event.public, []).append(event)
     return found
@@ -138,7 +158,7 @@ def _public() -> dict[str, list[Any]]:
 
 def schemas() -> dict[str, Any]:
     """Each event's body."""
-    return {_name(type_): _body(type_, events[0].fields) for type_, events in _public().items()}
+    return {_name(type_): _body(type_, events[0].told) for type_, events in _public().items()}
 
 
 def _name(type_: str) -> str:
@@ -175,14 +195,14 @@ def _body(type_: str, fields: frozenset[str]) -> dict[str, Any]:
 
 def webhooks() -> dict[str, Any]:
     """The document's section."""
-    return {
-        type_: {"post": _operation(type_, [event.meaning for event in events])} for type_, events in _public().items()
-    }
+    return {type_: {"post": _operation(type_, events)} for type_, events in _public().items()}
 
 
-def _operation(type_: str, meanings: list[str]) -> dict[str, Any]:
+def _operation(type_: str, events: list[Event]) -> dict[str, Any]:
     at = "2026-03-02T09:19:29.120Z"
-    data = _EXAMPLES[type_]
+    meanings = [event.meaning for event in events]
+    prompt = {"promptId": ID.prompt, "prompt": "default:support-reply"} if events[0].of_prompt else {}
+    data = {**prompt, **_EXAMPLES[type_]}
     example = {
         "id": ID.event,
         "type": type_,
@@ -196,9 +216,8 @@ def _operation(type_: str, meanings: list[str]) -> dict[str, Any]:
     return {
         "operationId": f"event-{type_.replace('.', '-')}",
         "summary": meanings[0].rstrip("."),
-        "description": f"{' '.join(dict.fromkeys(meanings))}\n\n{_NOT_YET}",
+        "description": f"{' '.join(dict.fromkeys(meanings))}",
         "tags": ["Events"],
-        "x-status": "planned",
         "security": [],
         "parameters": [
             {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}

@@ -108,7 +108,8 @@ class ApiSchema(AutoSchema):
     @property
     def _once(self) -> bool:
         """Whether an Idempotency-Key is honoured."""
-        return self.method == "POST" and not self._is_hot and not self.view.is_public
+        waits = self.view.is_public or self.view.action in self.view.outside_units
+        return self.method == "POST" and not self._is_hot and not waits
 
     @property
     def _pages(self) -> bool:

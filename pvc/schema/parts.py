@@ -84,6 +84,12 @@ PARAMETERS: Final[dict[str, Any]] = {
         "path", "evaluation_id", _text(format="uuid"), "An evaluation: its `id`.", example=ID.evaluation
     ),
     "CaseId": _parameter("path", "case_id", _text(format="uuid"), "A test case: its `id`.", example=ID.case),
+    "SubscriptionId": _parameter(
+        "path", "webhook_id", _text(format="uuid"), "A subscription: its `id`.", example=ID.webhook
+    ),
+    "DeliveryId": _parameter(
+        "path", "delivery_id", _text(format="uuid"), "A delivery of the subscription: its `id`.", example=ID.delivery
+    ),
     "WebhookId": _parameter(
         "header",
         "webhook-id",
@@ -206,6 +212,8 @@ PATH_PARTS: Final = {
     ("uuid", "harness_id"): "HarnessId",
     ("uuid", "evaluation_id"): "EvaluationId",
     ("uuid", "case_id"): "CaseId",
+    ("uuid", "webhook_id"): "SubscriptionId",
+    ("uuid", "delivery_id"): "DeliveryId",
 }
 #: What a message without a key is signed with: the three of Standard Webhooks, or the older one.
 SIGNATURES: Final = ("WebhookId", "WebhookTimestamp", "WebhookSignature", "PlainSignature")

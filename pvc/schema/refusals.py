@@ -173,6 +173,9 @@ CODES: Final[dict[str, Code]] = {
     "EVALUATION_FINISHED": Code(
         "The evaluation has ended, which is final.", "This evaluation has passed already, which is final."
     ),
+    "WEBHOOK_INACTIVE": Code(
+        "The subscription is off.", "This subscription is off: nothing is sent to it. Switch it on first."
+    ),
     "TOO_MANY_TEST_CASES": Code(
         "The prompt has as many test cases as it can have.", "A prompt has 10,000 test cases at most."
     ),

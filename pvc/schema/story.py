@@ -22,6 +22,8 @@ class _Ids(NamedTuple):
     tier: str = "019cadd8-9c3f-7d2e-8b4a-7e8f90a1b2c3"
     harness: str = "019cadda-0b12-7a31-9d4e-1f2a3b4c5d6e"
     case: str = "019cade1-5c20-7b42-8e5f-2a3b4c5d6e7f"
+    webhook: str = "019cadda-2c34-7d64-8071-4c5d6e7f8091"
+    delivery: str = "019cade9-3a55-7e75-9182-5d6e7f8091a2"
     evaluation: str = "019cade6-1d30-7c53-9f60-3b4c5d6e7f80"
 
 
@@ -206,6 +208,37 @@ _TIER: Final = {"id": ID.tier, "name": "short", "max_tokens": 500, "enforcement"
 _MISSING: Final = {"code": "APPROVALS_MISSING", "message": "1 of 1 approvals is missing."}
 _RENDERED: Final = "You answer customers of a web shop, in two sentences at most. Help with: my parcel is late"
 _LAST_PAGE: Final = {"limit": 20}
+_SUBSCRIPTION: Final = {
+    "id": ID.webhook,
+    "projectId": ID.tenant,
+    "url": "https://hooks.example.com/prompts",
+    "kind": "standard",
+    "events": ["tag.moved", "promotion.requested"],
+    "active": True,
+    "description": None,
+    "createdAt": "2026-03-02T09:03:10.120Z",
+    "updatedAt": "2026-03-02T09:03:10.120Z",
+}
+_SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="  # noqa: S105 -- an example
+_DELIVERY: Final = {
+    "id": ID.delivery,
+    "eventId": ID.event,
+    "type": "tag.moved",
+    "status": "delivered",
+    "attempts": [
+        {
+            "number": 1,
+            "at": "2026-03-02T09:19:29.320Z",
+            "status": 200,
+            "error": None,
+            "response": "ok",
+            "seconds": 0.041,
+        }
+    ],
+    "nextAttemptAt": None,
+    "createdAt": "2026-03-02T09:19:29.201Z",
+    "endedAt": "2026-03-02T09:19:29.363Z",
+}
 _EVALUATION: Final = {
     "id": ID.evaluation,
     "versionId": ID.version_2,
@@ -438,6 +471,35 @@ EXAMPLES: Final[Examples] = {
     "LifecycleNewTier": [("500 tokens at most", {name: _TIER[name] for name in ("name", "max_tokens", "enforcement")})],
     "LifecycleTierChanges": [("More tokens", {"max_tokens": 800})],
     "LifecycleTier": [("The tier", _TIER)],
+    "NewSubscription": [
+        (
+            "What is moved, and what waits",
+            {"url": "https://hooks.example.com/prompts", "events": ["tag.moved", "promotion.requested"]},
+        ),
+        (
+            "A channel of a chat",
+            {"url": "https://hooks.slack.com/services/T0/B0/x", "events": ["*"], "kind": "slack"},
+        ),
+    ],
+    "SubscriptionChanges": [("Everything there is", {"events": ["*"]})],
+    "Subscription": [("Two kinds of events", _SUBSCRIPTION)],
+    "SubscriptionPage": [("The only page", {"data": [_SUBSCRIPTION], "meta": _LAST_PAGE})],
+    "Subscribed": [("With its secret", {**_SUBSCRIPTION, "secret": _SECRET, "standardSecret": _SECRET})],
+    "Rotation": [("One that is made here", {})],
+    "Rotated": [
+        (
+            "A new secret",
+            {"secret": _SECRET, "standardSecret": _SECRET, "previousValidUntil": "2026-03-03T09:30:00.000Z"},
+        )
+    ],
+    "Tested": [
+        ("It works", {"success": True, "status": 200}),
+        ("Nobody is there", {"success": False, "error": "connect"}),
+    ],
+    "Replay": [("A morning", {"since": "2026-03-02T08:00:00Z", "until": "2026-03-02T12:00:00Z"})],
+    "Replayed": [("Three events", {"replayed": 3})],
+    "Delivery": [("Delivered at once", _DELIVERY)],
+    "DeliveryPage": [("The only page", {"data": [_DELIVERY], "meta": _LAST_PAGE})],
     "EvaluationRequest": [
         ("The prompt's test cases", {"versionId": ID.version_2, "harnessId": "builtin"}),
         ("As the namespace says", {"versionId": ID.version_2}),

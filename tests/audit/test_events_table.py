@@ -62,7 +62,7 @@ def recorded() -> dict[str, set[frozenset[str]]]:
     """Every verb in a `record(...)`, with the fields it is given at each place."""
     found: dict[str, set[frozenset[str]]] = {}
     for _, call in called("record"):
-        fields = frozenset(each.arg or "**" for each in call.keywords) - {"by", "prompt_id", "sequence"}
+        fields = frozenset(each.arg or "**" for each in call.keywords) - {"by", "prompt_id", "prompt_name", "sequence"}
         for verb in texts_in(call.args[0]):
             found.setdefault(verb, set()).add(fields)
     return found
@@ -109,7 +109,7 @@ def test_public_events_are_those_that_are_promised() -> None:
 
 
 #: Public, and of no prompt.
-OF_NO_PROMPT = {"policy.changed"}
+OF_NO_PROMPT = {"policy.changed", "webhook.disabled"}
 
 
 def test_a_public_event_of_a_prompt_is_numbered() -> None:
@@ -117,7 +117,7 @@ def test_a_public_event_of_a_prompt_is_numbered() -> None:
     for path, call in called("record"):
         public = [verb for verb in texts_in(call.args[0]) if EVENTS[verb].public and verb not in OF_NO_PROMPT]
         given = {each.arg for each in call.keywords}
-        assert not public or {"sequence", "prompt_id"} <= given, f"{path.name}: {public}"
+        assert not public or {"sequence", "prompt_id", "prompt_name"} <= given, f"{path.name}: {public}"
         assert public or "sequence" not in given, f"{path.name}: a number without an event leaves a gap"
 
 
@@ -128,7 +128,7 @@ def test_a_verb_is_a_noun_and_what_happened_to_it() -> None:
         assert noun.replace("_", "").isalpha()
         assert happened.endswith(("ed", "overridden", "rolled_back"))
         assert event.meaning.endswith(".")
-        assert not event.fields & {"by", "prompt_id", "sequence", "claimed"}
+        assert not event.fields & {"by", "prompt_id", "prompt_name", "sequence", "claimed"}
 
 
 def test_verbs_and_types_fit_their_columns() -> None:

@@ -281,7 +281,8 @@ def test_events_commit_with_their_change(acme: Tenant, prompt: Prompt, alice: Ac
         ("tag.moved", 5),
     ]
     entries = AuditEntry.objects.filter(tenant_id=acme.pk, prompt_id=prompt.pk).order_by("seq")
-    assert [each.data for each in events] == [each.data for each in entries]
+    about = {"promptId": str(prompt.pk), "prompt": "default:support"}
+    assert [each.data for each in events] == [{**about, **each.data} for each in entries]
     assert {each.dispatched_at for each in events} == {None}
     prompt.refresh_from_db()
     assert prompt.last_sequence == 5
@@ -446,6 +447,8 @@ ELSEWHERE = {
     *("audit.key_changed", "audit.redacted", "entry.redacted"),
     *("harness.registered", "harness.changed", "harness.removed", "evaluation.triggered", "evaluation.completed"),
     *("test_case.created", "test_case.changed", "test_case.deleted"),
+    *("webhook.created", "webhook.changed", "webhook.deleted", "webhook.secret_rotated", "webhook.redelivered"),
+    *("webhook.replayed", "webhook.disabled"),
     *("promotion.requested", "promotion.overridden", "promotion.rolled_back", "version.approved", "version.rejected"),
 }
 

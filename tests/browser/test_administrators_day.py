@@ -7,11 +7,15 @@ from playwright.sync_api import Page, expect
 
 from audit import sealing
 from prompts.actions import namespaces, tiers
+from prompts.models import Namespace
 from tenants import actions
-from tenants.models import ApiKey
+from tenants.models import Actor, ApiKey
+from tests import factories
 from tests.audit.logs import grow
 from tests.browser.conftest import Console, Person, serious
 from tests.factories import Client
+from webhooks.actions import endpoints, sending
+from webhooks.models import Attempt, Delivery
 
 pytestmark = pytest.mark.full
 
@@ -56,7 +60,7 @@ def test_a_key_is_issued_copied_narrowed_and_revoked(console: Console, person: P
     assert ApiKey.objects.get(name="nightly evaluation", tenant=console.tenant).revoked_at is not None
 
 
-@pytest.mark.parametrize("width", [1280, NARROW])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.long), NARROW])
 def test_the_log_is_searched_and_verified(console: Console, person: Person, pictures: Path, width: int) -> None:
     person("ada", "Administrator")
     grow(console.tenant, 60)
@@ -127,7 +131,23 @@ def test_a_policy_is_weakened_by_two_and_a_tier_made(console: Console, person: P
     told(grace, "nothing needs a second person")
 
 
-def test_the_pages_are_readable_in_the_dark_and_fit_a_narrow_window(console: Console, person: Person) -> None:
+def webhook_pages(admin: Actor, namespace: Namespace) -> list[str]:
+    """The pages of a webhook that has failed, whose receiver says more than fits a line."""
+    endpoint = endpoints.create_endpoint("https://9.9.9.9/hook", events=["prompt.created"], by=admin).endpoint
+    factories.make_prompt(namespace, by=admin)
+    sending.fan_out()
+    delivery = Delivery.objects.get(endpoint=endpoint)
+    Attempt.objects.create(
+        tenant=admin.tenant, delivery=delivery, number=1, status=500, excerpt="out-of-order" * 300, seconds=0.2
+    )
+    of_it = f"webhook/{endpoint.pk}/"
+    return ["webhooks/", "webhooks/new", of_it, f"{of_it}deliveries/", f"delivery/{delivery.pk}/"]
+
+
+@pytest.mark.long
+def test_the_pages_are_readable_in_the_dark_and_fit_a_narrow_window(
+    console: Console, person: Person, default: Namespace
+) -> None:
     admin = person("ada", "Administrator")
     made = namespaces.create_namespace("support", name="Support", required_approvals=2, by=admin)
     tiers.create_tier(made, name="small", max_tokens=500, enforcement="block", by=admin)
@@ -142,6 +162,7 @@ def test_the_pages_are_readable_in_the_dark_and_fit_a_narrow_window(console: Con
         "namespaces/",
         "namespaces/new",
         f"namespace/{made.pk}/",
+        *webhook_pages(admin, default),
     ):
         ada.goto(f"{console.address}/admin/{path}")
         expect(ada.locator("html.dark")).to_have_count(1)

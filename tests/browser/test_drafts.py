@@ -276,7 +276,7 @@ def test_a_chat_is_written_by_keyboard_alone(console: Console, alice: Actor, gua
     assert prompt.versions.get(number=2).content == [{"placeholder": "history"}, chat[1]]
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.long), 390])
 def test_the_pages_of_writing_are_for_everybody(console: Console, alice: Actor, prompt: Prompt, width: int) -> None:
     draft = drafts.create_draft(prompt, content_of("text", f"{MINE}\n{{{{ name | shout }}}}"), by=alice)
     page = console.as_person("alice", width=width)

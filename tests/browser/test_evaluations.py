@@ -91,6 +91,7 @@ def test_what_failed_is_mended_and_goes_live(console: Console, prompt: Prompt) -
     assert found == {name: [] for name in found}
 
 
+@pytest.mark.long
 def test_an_administrator_registers_a_harness(console: Console, person: Person) -> None:
     ada, found = person("ada", "Administrator"), dict[str, list[str]]()
     page = console.as_person("ada")

@@ -148,7 +148,7 @@ def pages(prompt: Prompt) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.long), 390])
 def test_the_main_pages_are_accessible_and_fit(console: Console, prompt: Prompt, width: int) -> None:
     bob = console.as_person("bob", width=width)
     found = {}
@@ -158,6 +158,7 @@ def test_the_main_pages_are_accessible_and_fit(console: Console, prompt: Prompt,
     assert found == {name: [] for name in found}
 
 
+@pytest.mark.long
 def test_in_the_dark_too(console: Console, prompt: Prompt) -> None:
     bob = console.as_person("bob", color_scheme="dark")
     for path in pages(prompt).values():

@@ -340,7 +340,7 @@ def race(ground: Ground, *, rounds: int) -> None:
 
 @pytest.mark.full
 def test_of_eight_at_once_each_goes_through_or_is_refused_by_name_and_one_history_remains(ground: Ground) -> None:
-    race(ground, rounds=60)
+    race(ground, rounds=30)
 
 
 @pytest.mark.long

@@ -228,7 +228,7 @@ def assert_each_ended_once(ground: Ground, evaluations: int) -> None:
     assert CaseReport.objects.filter(tenant_id=tenant).count() == evaluations
 
 
-@pytest.mark.full
+@pytest.mark.long
 def test_workers_killed_twice_end_a_hundred_evaluations_once(ground: Ground) -> None:
     kill_again_and_again(ground, kills=2, evaluations=100, outage=KILLED)
 

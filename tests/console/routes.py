@@ -16,6 +16,8 @@ from pvc.console import urlpatterns
 from pvc.pages import Button, ForStaff
 from tenants.models import Actor, User
 from tests import factories
+from webhooks.actions import endpoints, sending
+from webhooks.models import Delivery
 
 
 class Route(NamedTuple):
@@ -60,7 +62,7 @@ def things_of(by: Actor) -> dict[str, Any]:
     """Something of each kind in a tenant, by the names that addresses have for them.
 
     A prompt with two versions, one of them live, one in pre-production; a draft; a tier; a change that waits; a key;
-    a harness, a test case, an evaluation that is not finished.
+    a harness, a test case, an evaluation that is not finished; a subscription with a delivery.
     """
     namespace = namespaces.create_namespace("things", name="Things", required_approvals=0, by=by)
     prompt = factories.make_prompt(namespace, by=by, body="Dear {{ name }},\nthe answer is yes.")
@@ -78,7 +80,11 @@ def things_of(by: Actor) -> dict[str, Any]:
     harness.save(force_insert=True)
     asserted = [{"type": "contains", "value": "Alice"}]
     case = test_cases.create_test_case(prompt, "greets", variables={"name": "Alice"}, assertions=asserted, by=by)
+    endpoint = endpoints.create_endpoint("https://9.9.9.9/hook", events=["*"], by=by).endpoint
+    sending.fan_out()
     return {
+        "webhook_id": endpoint.pk,
+        "delivery_id": Delivery.objects.filter(endpoint=endpoint).latest("id").pk,
         "evaluation_id": runs.trigger(second, harness="builtin", by=by).pk,
         "case_id": case.pk,
         "harness_id": harness.pk,

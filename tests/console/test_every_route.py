@@ -155,6 +155,7 @@ WITHOUT_PASSWORD = {
     *("make-prompt", "begin-draft", "check-draft", "save-draft", "discard-draft"),
     *("ask", "replace-pre-prod", "merge-pre-prod"),
     *("evaluate", "create-case", "change-case", "delete-case"),
+    *("test-webhook", "replay-webhook", "redeliver"),
 }
 
 

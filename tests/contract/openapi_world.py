@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.utils import timezone
 from hypothesis import assume
 from hypothesis import strategies as st
 from schemathesis import Case, GenerationMode, openapi
@@ -30,6 +31,8 @@ from tenants import actions
 from tenants.models import Actor, User
 from tenants.scopes import GATEWAY, GROUPS, SCOPES
 from tests import factories
+from webhooks.actions import endpoints
+from webhooks.models import Delivery, WebhookEndpoint
 
 #: The alphabet of variables' names, which no pattern in the document can say.
 _NAMES = st.builds(str.__add__, st.sampled_from("aZéßЖ変"), st.text("az09_é", max_size=20))
@@ -120,6 +123,17 @@ class World:
         asked = runs.trigger(prompt.versions.get(number=2), harness="builtin", by=self.admin)
         passed = runs.Outcome("passed", 1.0, cases=[])
         return runs.finish(asked, passed, by=self.admin)
+
+    def _webhook(self) -> WebhookEndpoint:
+        """One with a delivery, the same each time."""
+        found = WebhookEndpoint.objects.filter(tenant=self.tenant, is_active=True, deliveries__isnull=False).first()
+        if found is None:
+            found = endpoints.create_endpoint(PUBLIC_URL, events=["*"], by=self.admin).endpoint
+            event = uuid4()
+            Delivery.objects.create(
+                tenant=self.tenant, endpoint=found, event_id=event, type="tag.moved", due_at=timezone.now()
+            )
+        return found
 
     def _free(self, name: str) -> str:
         """The name, where no request has taken it yet."""
@@ -263,7 +277,8 @@ class World:
             "change_id": "",
             "version_id": "",
             "template_id": "",
-            **{name: str(uuid4()) for name in ("tier_id", "harness_id", "case_id", "evaluation_id")},
+            **{name: str(uuid4()) for name in ("tier_id", "harness_id", "case_id", "evaluation_id", "delivery_id")},
+            "webhook_id": str(self._webhook().pk),
         }
         nowhere = {
             "ref": "no-such-prompt",
@@ -277,6 +292,7 @@ class World:
                 name: str(uuid4())
                 for name in ("version_id", "template_id", "tier_id", "harness_id", "case_id", "evaluation_id")
             },
+            **{name: str(uuid4()) for name in ("webhook_id", "delivery_id")},
         }
         for name in names:
             yield {each: (nowhere if each == name else here)[each] for each in names}
@@ -304,6 +320,8 @@ class World:
             "tier_id": lambda: str(self._tier(namespace).pk),
             "harness_id": lambda: str(self._harness().pk),
             "case_id": lambda: str(self._case(prompt).pk),
+            "webhook_id": lambda: str(self._webhook().pk),
+            "delivery_id": lambda: str(Delivery.objects.filter(endpoint=self._webhook())[0].pk),
             "evaluation_id": lambda: str(self._evaluation(prompt).pk),
         }
         for name in case.path_parameters:

@@ -786,7 +786,7 @@ def two_tenants() -> tuple[Actor, Actor]:
     return one, other
 
 
-@pytest.mark.full
+@pytest.mark.long
 def test_fifty_prompts_of_six_versions_are_the_same_in_another_tenant(committed: None, tmp_path: Path) -> None:
     one, other = two_tenants()
     many(tmp_path / "source", 50, 6)

@@ -286,7 +286,7 @@ def names_of_prompts(installation: Installation, key: str) -> set[str]:
     return {each["name"] for each in installation.ask("/api/v1/prompts", key)["data"]}
 
 
-@pytest.mark.full
+@pytest.mark.long
 def test_the_commands_and_health_checks_of_the_compose_file_work(installation: Installation) -> None:
     assert installation.run("migrate", installation.command("migrate")).returncode == 0
     for service in PARTS:
@@ -311,7 +311,7 @@ def serves_and_nothing_more(installation: Installation) -> None:
             connection.execute("DELETE FROM audit_auditentry")
 
 
-@pytest.mark.full
+@pytest.mark.long
 def test_backup_restore_and_rotation_run_as_the_documents_say(installation: Installation) -> None:
     backup, *restore = commands_under("Backup and restore")
     installation.docker("docker compose run --rm migrate")

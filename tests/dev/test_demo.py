@@ -91,7 +91,7 @@ def test_dev_demo_walks_through_all_steps_and_leaves_nothing(folder: Path) -> No
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.full
+@pytest.mark.long
 def test_up_with_the_demo_can_be_toured_again_and_again(folder: Path) -> None:
     left_out = shutil.ignore_patterns(".git", ".venv", "var", "tests", "__pycache__", ".*_cache", ".hypothesis")
     checkout, log = folder / "checkout", folder / "log"

@@ -705,7 +705,7 @@ def test_the_serving_role_owns_nothing_and_is_no_superuser(committed: None) -> N
 
 
 # ----------------------------------------------------------------------------- every truth has a sentence
-OURS = "^(tenants|audit|prompts|evaluations|deployments)_"
+OURS = "^(tenants|audit|prompts|evaluations|deployments|webhooks)_"
 
 
 def present_names(*, but_automatic: bool) -> set[str]:

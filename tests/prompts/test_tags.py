@@ -186,7 +186,8 @@ def test_each_move_leaves_an_entry_an_event_and_a_new_generation(
     }
     events = list(OutboxEvent.objects.filter(prompt_id=prompt.pk).order_by("sequence"))
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-    assert [(event.type, event.data) for event in events[-3:]] == [("tag.moved", entry.data) for entry in written]
+    about = {"promptId": str(prompt.pk), "prompt": "default:support"}
+    assert [(each.type, each.data) for each in events[-3:]] == [("tag.moved", about | each.data) for each in written]
 
 
 @pytest.mark.parametrize("name", ["draft", "staging", "production"])

@@ -76,7 +76,8 @@ def test_a_version_is_written_down_and_announced(as_admin: Client, prompt: dict[
     assert str(entry.prompt_id) == prompt["id"]
     assert (response["X-Audit-Seq"], response["X-Audit-Hash"]) == (str(entry.seq), bytes(entry.entry_hash).hex())
     event = OutboxEvent.objects.filter(prompt_id=prompt["id"]).latest("sequence")
-    assert (event.type, event.sequence, event.data) == ("version.created", 3, data)
+    about = {"promptId": prompt["id"], "prompt": "default:support"}
+    assert (event.type, event.sequence, event.data) == ("version.created", 3, about | data)
 
 
 def test_the_author_is_a_contributor(as_alice: Client, as_bob: Client, alice: Actor, bob: Actor) -> None:

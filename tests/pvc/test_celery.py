@@ -17,6 +17,8 @@ from django.utils.module_loading import import_string
 from evaluations import queue, tasks, worker
 from pvc import celery, doorbell, store
 from pvc.breaker import redis_breaker
+from webhooks.queue import waiting as deliveries_waiting
+from webhooks.worker import deliver_due
 
 QUEUE = "celery"
 TASK = "evaluations.run_due"
@@ -163,7 +165,9 @@ def test_rows_that_cannot_be_counted_are_not_worked_on(monkeypatch: pytest.Monke
 
 
 def test_what_is_due_is_worked_on_by_the_functions_that_are_named() -> None:
-    here, calls = celery.WORK
+    here, calls, deliveries = celery.WORK
+    assert import_string(deliveries.job) is deliver_due
+    assert import_string(deliveries.waiting) is deliveries_waiting
     assert [import_string(each.job) for each in (here, calls)] == [worker.run_here, worker.call_due]
     assert [import_string(each.waiting) for each in (here, calls)] == [queue.waiting, queue.calls_waiting]
     assert (tasks.run_due.name, calls.task) == (here.task, "") == (TASK, "")

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from deployments.actions import promotion
 from evaluations.actions import harnesses, runs, test_cases
@@ -25,6 +26,8 @@ from pvc.schema import story
 from tenants.models import Actor, ApiKey
 from tests import factories
 from tests.factories import error_of
+from webhooks.actions import endpoints
+from webhooks.models import Delivery, WebhookEndpoint
 
 API = "/api/v1/"
 WRITES = ("post", "put", "patch", "delete")
@@ -92,6 +95,8 @@ class Ground:
     case: TestCase
     harness: Harness
     evaluation: Evaluation
+    webhook: WebhookEndpoint
+    delivery: Delivery
     #: The actor's draft, where the route is about one.
     draft: PromptVersion | None = None
 
@@ -112,6 +117,8 @@ class Ground:
             "case_id": str(self.case.pk),
             "harness_id": str(self.harness.pk),
             "evaluation_id": str(self.evaluation.pk),
+            "webhook_id": str(self.webhook.pk),
+            "delivery_id": str(self.delivery.pk),
         }
 
     @property
@@ -119,7 +126,7 @@ class Ground:
         """What no other tenant may ever see."""
         prompt = self.prompt
         rows = (prompt, prompt.tenant, self.first, self.second, self.key, self.change, self.tier, self.case)
-        more = (self.harness, self.evaluation)
+        more = (self.harness, self.evaluation, self.webhook, self.delivery)
         return [str(row.pk) for row in (*rows, *more)] + [prompt.slug]
 
 
@@ -147,7 +154,11 @@ def lay_ground(by: Actor, author: Actor | None = None) -> Ground:
     harness = harnesses.register_harness(f"h-{uuid.uuid4().hex}", url=PUBLIC_URL, secret="0123456789abcdef", by=by)
     evaluation = runs.trigger(first, harness="builtin", by=by)
     key = factories.make_key(by.author).row
-    return Ground(prompt, first, second, key, change, tier, case, harness, evaluation)
+    webhook = endpoints.create_endpoint(PUBLIC_URL, events=["*"], by=by).endpoint
+    delivery = Delivery.objects.create(
+        tenant=by.tenant, endpoint=webhook, event_id=uuid.uuid4(), type="tag.moved", due_at=timezone.now()
+    )
+    return Ground(prompt, first, second, key, change, tier, case, harness, evaluation, webhook, delivery)
 
 
 def ground_for(route: Route, by: Actor) -> Ground:
@@ -252,6 +263,26 @@ def valid_body(route: Route, ground: Ground) -> Fields:
             **_DRAFT,
         },
         ("DELETE", "discard-draft"): {},
+        ("POST", "webhooks"): {
+            "url": PUBLIC_URL,
+            "events": ["tag.moved", "eval.completed"],
+            "secret": "0123456789abcdef",
+            "kind": "standard",
+            "description": "d",
+            "active": True,
+        },
+        ("PUT", "webhook"): {
+            "url": PUBLIC_URL,
+            "events": ["*"],
+            "kind": "slack",
+            "description": unique,
+            "active": True,
+        },
+        ("DELETE", "webhook"): {},
+        ("POST", "test-webhook"): {},
+        ("POST", "rotate-webhook-secret"): {"secret": "fedcba9876543210"},
+        ("POST", "replay-webhook"): {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+        ("POST", "redeliver"): {},
         ("POST", "trigger-evaluation"): {"versionId": str(ground.first.pk), "harnessId": "builtin"},
         ("POST", "harnesses"): {
             "name": f"h-{unique}",

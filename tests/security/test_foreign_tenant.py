@@ -98,6 +98,8 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
         "POST /evaluations/trigger",
         "GET /evaluations/harnesses",
         "POST /evaluations/harnesses",
+        "GET /webhooks",
+        "POST /webhooks",
         "GET /api-keys",
         "POST /api-keys",
     }

@@ -40,6 +40,8 @@ from tests.console.routes import BUTTONS, logged_in
 from tests.console.routes import Route as ConsoleRoute
 from tests.factories import Client, client_of, json_of
 from tests.security.bodies import WRITE_ROUTES, Route
+from webhooks.actions import endpoints, sending
+from webhooks.models import Delivery, WebhookEndpoint
 
 ALL = sorted(set(SCOPES) - {GATEWAY})
 REASON = "the live text insults customers"
@@ -356,6 +358,16 @@ BODIES: dict[tuple[str, str], Bodies] = {
     ("POST", "test-cases"): lambda _: [{"name": "easy", "assertions": [{"type": "max_tokens", "value": 1000}]}],
     ("PUT", "test-case"): lambda _: [{"assertions": [{"type": "max_tokens", "value": 1000}]}],
     ("DELETE", "test-case"): _empty,
+    ("POST", "webhooks"): lambda _: [
+        {"url": "https://9.9.9.9/", "events": ["*"]},
+        {"url": "https://9.9.9.9/", "events": ["tag.moved"], "kind": "slack", "secret": "0123456789abcdef"},
+    ],
+    ("PUT", "webhook"): lambda _: [{"events": ["promotion.approved"]}, {"active": False}, {"active": True}],
+    ("DELETE", "webhook"): _empty,
+    ("POST", "test-webhook"): _empty,
+    ("POST", "rotate-webhook-secret"): _empty,
+    ("POST", "replay-webhook"): lambda _: [{}, {"since": "2020-01-01T00:00:00Z"}],
+    ("POST", "redeliver"): _empty,
     ("POST", "api-keys"): _keys,
     ("DELETE", "api-key"): _empty,
 }
@@ -398,7 +410,17 @@ def _values(ground: Ground, name: str) -> list[str]:
         "key_id": [str(key.pk) for key in keys],
         "harness_id": [str(each.pk) for each in Harness.objects.all()],
         "case_id": [str(case.pk) for case in ground.prompt.test_cases.all()],
+        "webhook_id": [str(each.pk) for each in WebhookEndpoint.objects.all()],
+        "delivery_id": [str(each.pk) for each in Delivery.objects.order_by("-id")[:2]],
     }[name]
+
+
+def _subscribed(ground: Ground) -> WebhookEndpoint:
+    """An address that is told of everything, and what it is to be sent. It is one that no call ever leaves for."""
+    endpoint = endpoints.create_endpoint("https://9.9.9.9/", events=["*"], by=ground.admin).endpoint
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(url="http://127.0.0.1/")
+    sending.fan_out()
+    return endpoint
 
 
 def _paths(route: Route, ground: Ground) -> Iterator[str]:
@@ -411,16 +433,23 @@ def _paths(route: Route, ground: Ground) -> Iterator[str]:
             yield route.filled(filled)
 
 
+def _prepare(ground: Ground, route: Route) -> None:
+    """Make what the route's path can name and is not there yet."""
+    if "change_id" in route.parameters:
+        ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": 0})
+    if "version_id" in route.parameters:
+        ground.draft("A draft")
+    if "harness_id" in route.parameters:
+        ground.call("POST", "/evaluations/harnesses", BODIES["POST", "harnesses"](ground)[0])
+    if "case_id" in route.parameters:
+        ground.call("POST", f"{PATH}/test-cases", BODIES["POST", "test-cases"](ground)[0])
+    if "webhook_id" in route.parameters:
+        _subscribed(ground)
+
+
 def by_route(route: Route) -> Callable[[Ground], None]:
     def through(ground: Ground) -> None:
-        if "change_id" in route.parameters:
-            ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": 0})
-        if "version_id" in route.parameters:
-            ground.draft("A draft")
-        if "harness_id" in route.parameters:
-            ground.call("POST", "/evaluations/harnesses", BODIES["POST", "harnesses"](ground)[0])
-        if "case_id" in route.parameters:
-            ground.call("POST", f"{PATH}/test-cases", BODIES["POST", "test-cases"](ground)[0])
+        _prepare(ground, route)
         for first, path in enumerate(list(_paths(route, ground))):
             for number, body in enumerate(BODIES[route.method, route.name](ground)):
                 ground.call(route.method, path, body)
@@ -462,6 +491,8 @@ COMMANDS: dict[str, Words] = {
         ["mine", "--owner", "admin", "--all-scopes", "--gateway"],
     ],
     "revoke_api_key": [["{bobs_key}", "--as", "admin"]],
+    "replay_webhooks": [["{webhook}", *_MINE], ["{webhook}", *_MINE, "--since", "2020-01-01T00:00:00Z"]],
+    "rotate_webhook_secret": [["{webhook}", *_MINE]],
     "load_demo": [["--tenant", "acme", "--folder", "{folder}"]],
     "import_prompts": [
         ["{folder}/prompts.csv", "--from", "csv", *_MINE],
@@ -471,7 +502,10 @@ COMMANDS: dict[str, Words] = {
         ["{folder}/export", "--into", "guarded", *_MINE],
     ],
 }
-READING = {"healthy", "list_api_keys", "pending_approvals", "export_prompts", "export_audit", "audit_verify", "gate"}
+READING = {
+    *("healthy", "list_api_keys", "pending_approvals", "export_prompts", "export_audit", "audit_verify", "gate"),
+    "webhooks_status",
+}
 EXCLUDED_COMMANDS = {
     "migrate": "brings the tables to this release; it is given no text and no version",
     "redact_audit": "takes out what entries of the log say, as the owner of the tables; it is given no text either",
@@ -515,7 +549,7 @@ def by_command(name: str) -> Callable[[Ground], None]:
             (tmp_path / "prompts.csv").write_text(_TABLE)
             _export(tmp_path / "export")
         key = ApiKey.objects.filter(owner=ground.bob.author).latest("id")
-        named = {"folder": str(tmp_path), "bobs_key": key.key_id}
+        named = {"folder": str(tmp_path), "bobs_key": key.key_id, "webhook": str(_subscribed(ground).pk)}
         for words in COMMANDS[name]:
             ground.command(name, *(word.format(**named) for word in words))
         live = Prompt.objects.filter(namespace=ground.prompt.namespace, tags__name="production")
@@ -599,6 +633,7 @@ FORM = {
     "assertion-type": "contains",
     "assertion-value": "Text",
     "url": "https://9.9.9.9/evaluate",
+    "events": "*",
     "secret": "0123456789abcdef",
     "target_users": "a-pilot",  # whoever is named is served it: that is what pre-production is
 }
@@ -651,6 +686,10 @@ def _named(ground: Ground, name: str) -> list[Any]:
     if name == "harness_id":
         url, secret = FORM["url"], FORM["secret"]
         return [harnesses.register_harness("nightly", url=url, secret=secret, by=ground.admin).pk]
+    if name == "webhook_id":
+        return [_subscribed(ground).pk]
+    if name == "delivery_id":
+        return [Delivery.objects.filter(endpoint=_subscribed(ground)).latest("id").pk]
     return _values(ground, name)
 
 

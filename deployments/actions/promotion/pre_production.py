@@ -175,6 +175,7 @@ def _request(
         version,
         by=by,
         prompt_id=prompt.pk,
+        prompt_name=prompt.full_name,
         sequence=prompt.next_sequence(),
         versionId=str(version.pk),
         number=version.number,

@@ -1,0 +1,1 @@
+"""Verbs on who is told: endpoints, their secrets, and what is sent again."""
