@@ -11,10 +11,10 @@ from rest_framework.response import Response
 from deployments import policy
 from evaluations import history
 from evaluations.serializers import EvaluationOut
-from evaluations.views.runs import version_of
 from prompts.models import NamespacePolicy
 from prompts.models.prompts import NotSealed
 from prompts.policy import MODES
+from prompts.views.finding import version_shown
 from pvc.api import ApiViewSet
 from pvc.schema import refuses
 
@@ -71,7 +71,7 @@ class GateViewSet(ApiViewSet):
 
         The same question that a promotion asks, by the same rule: approvals and evaluations as they are now.
         """
-        version = version_of(self, version_id)
+        version = version_shown(self.actor, version_id)
         version.require_sealed()
         terms = version.prompt.namespace.policy
         unmet = policy.standing_of(version, terms)

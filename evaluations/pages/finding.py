@@ -3,18 +3,8 @@
 from uuid import UUID
 
 from evaluations.models import Evaluation, Harness, TestCase
-from prompts.models import PromptVersion
 from pvc.errors import NotFound
 from tenants.models import Actor
-
-
-def version_shown(actor: Actor, version_id: UUID) -> PromptVersion:
-    """A sealed version of the tenant's, or the actor's own draft. Raises NotFound."""
-    shown = PromptVersion.objects.shown_to(actor).select_related("prompt__namespace")
-    found = shown.filter(pk=version_id).first()
-    if found is None:
-        raise NotFound("There is no such version.")
-    return found
 
 
 def evaluation_of(actor: Actor, evaluation_id: UUID) -> Evaluation:

@@ -10,10 +10,11 @@ from django.urls import reverse
 from evaluations import history
 from evaluations.actions import runs
 from evaluations.models import BUILTIN, CaseReport, Evaluation, Harness, TestCase
-from evaluations.pages.finding import evaluation_of, version_shown
+from evaluations.pages.finding import evaluation_of
 from evaluations.serializers import EvaluationRequest
 from prompts.models import PromptVersion
 from prompts.policy import Terms
+from prompts.views.finding import version_shown
 from pvc.pages import Button, Page, stretch
 from tenants.models import Actor
 

@@ -13,8 +13,8 @@ from evaluations.actions import runs as actions
 from evaluations.actions.runs import CallbackRefused, EvaluationFinished
 from evaluations.models import Evaluation
 from evaluations.serializers import EvaluationInFull, EvaluationOut, EvaluationRequest, ReportForm, in_full
-from prompts.models import PromptVersion
 from prompts.models.prompts import NotSealed, PromptArchived
+from prompts.views.finding import version_shown
 from pvc.api import ApiViewSet, count_anonymous
 from pvc.errors import NotFound
 from pvc.schema import page_of, refuses
@@ -38,7 +38,7 @@ class EvaluationViewSet(ApiViewSet):
         `eval.completed`. Where several run, the one asked for last counts for its harness.
         """
         fields = self.read(EvaluationRequest)
-        version = version_of(self, fields["versionId"])
+        version = version_shown(self.actor, fields["versionId"])
         evaluation = actions.trigger(version, harness=fields.get("harnessId") or "", by=self.actor)
         return self.answer(EvaluationOut(evaluation).data, status=201)
 
@@ -48,7 +48,7 @@ class EvaluationViewSet(ApiViewSet):
 
         Newest first, of every harness.
         """
-        version = version_of(self, version_id)
+        version = version_shown(self.actor, version_id)
         return self.page(Evaluation.objects.visible_to(self.actor).filter(version=version), EvaluationOut)
 
     @extend_schema(responses=EvaluationInFull)
@@ -61,15 +61,6 @@ class EvaluationViewSet(ApiViewSet):
         if found is None:
             raise NotFound("There is no such evaluation.")
         return self.answer(in_full(found))
-
-
-def version_of(door: ApiViewSet, version_id: UUID) -> PromptVersion:
-    """A version that the actor may see. Raises NotFound."""
-    shown = PromptVersion.objects.shown_to(door.actor).select_related("prompt__namespace")
-    found = shown.filter(pk=version_id).first()
-    if found is None:
-        raise NotFound("There is no such version.")
-    return found
 
 
 _EVALUATION_ID = OpenApiParameter(

@@ -45,11 +45,7 @@ class VersionDoor(LifecycleDoor):
 
     def version(self) -> PromptVersion:
         """The version of the path: a sealed one, or the actor's own draft. Raises NotFound."""
-        shown = PromptVersion.objects.shown_to(self.actor).select_related("prompt__namespace")
-        found = shown.filter(pk=self.kwargs["version_id"]).first()
-        if found is None:
-            raise NotFound("There is no such version.")
-        return found
+        return version_shown(self.actor, self.kwargs["version_id"])
 
     def shown(self, version: PromptVersion, *, status: int = 200) -> Response:
         """The version as it is now."""
@@ -77,6 +73,15 @@ def prompt_of(actor: Actor, ref: PromptRef) -> Prompt:
     if prompt is None:
         raise NotFound("There is no such prompt.")
     return prompt
+
+
+def version_shown(actor: Actor, version_id: UUID) -> PromptVersion:
+    """A sealed version of the tenant's, or the actor's own draft. Raises NotFound."""
+    shown = PromptVersion.objects.shown_to(actor).select_related("prompt__namespace")
+    found = shown.filter(pk=version_id).first()
+    if found is None:
+        raise NotFound("There is no such version.")
+    return found
 
 
 def version_of(prompt: Prompt, version: int | UUID) -> PromptVersion:
