@@ -29,6 +29,9 @@ def _event(verb: str, meaning: str, fields: str = "", public: str | None = None,
     return Event(verb, meaning, frozenset(fields.split()), public, of_prompt)
 
 
+#: A deployment as it is from now on.
+_SPLIT: Final = "deploymentId name status variants plan guardrails"
+
 EVENTS: Final = MappingProxyType(
     {
         event.verb: event
@@ -143,6 +146,8 @@ EVENTS: Final = MappingProxyType(
                 "fromNumber versionId number digest",
                 "promotion.rolled_back",
             ),
+            _event("deployment.created", "Traffic is split between versions.", _SPLIT, "deployment.changed"),
+            _event("deployment.changed", "A split of traffic changed.", _SPLIT, "deployment.changed"),
         )
     }
 )
@@ -158,10 +163,8 @@ UNRECORDED: Final = (
     ),
     _event("webhook.test", "Somebody tries a subscription.", "by", "webhook.test", of_prompt=False),
 )
-#: The events that others can subscribe to (contract 7); nothing sends `deployment.changed` yet.
-PUBLIC: Final = frozenset(event.public for event in (*EVENTS.values(), *UNRECORDED) if event.public) | {
-    "deployment.changed"
-}
+#: The events that others can subscribe to (contract 7).
+PUBLIC: Final = frozenset(event.public for event in (*EVENTS.values(), *UNRECORDED) if event.public)
 
 #: What a refused attempt carries, under `<verb>.denied`.
 DENIED_FIELDS: Final = frozenset({"code", "message", "claimed"})

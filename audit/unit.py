@@ -201,7 +201,8 @@ def unit_of_work() -> Iterator[None]:
 def _write_down(unit: Unit) -> dict[UUID, int]:
     """The exit's fixed order. Returns the generations to publish after the commit."""
     with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # Asked now, and not from now on: whoever goes on in this transaction may again write one row after the other.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
     OutboxEvent.objects.bulk_create(
         OutboxEvent(
             tenant_id=each.by.tenant.pk, type=public, prompt_id=each.prompt_id, sequence=each.sequence, data=each.told

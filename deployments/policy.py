@@ -16,19 +16,28 @@ def unmet_of(version: PromptVersion, policy: NamespacePolicy) -> list[dict[str, 
     return unmet_by(version, policy, history.runs_of([version])[version.pk])
 
 
-def unmet_by(version: PromptVersion, policy: NamespacePolicy, runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """The same, of a version whose runs were read."""
+def unmet_in_split(version: PromptVersion, policy: NamespacePolicy) -> list[dict[str, Any]]:
+    """What is missing for a variant of a deployment. Approvals that a promotion has spent count here; none is spent."""
+    if version.is_rejected:
+        return [_rejected(version)]
+    return unmet_by(version, policy, history.runs_of([version])[version.pk], spent_too=True)
+
+
+def unmet_by(
+    version: PromptVersion, policy: NamespacePolicy, runs: Iterable[Run], *, spent_too: bool = False
+) -> list[dict[str, Any]]:
+    """What is missing, of a version whose runs were read."""
     unmet: list[dict[str, Any]] = []
-    if missing := approvals_missing(version, policy):
+    if missing := approvals_missing(version, policy, spent_too=spent_too):
         of = f"{missing} of {policy.required_approvals} approvals"
         unmet.append({"code": "APPROVALS_MISSING", "message": f"{of} {'is' if missing == 1 else 'are'} missing."})
     closed = gate.unmet(policy.asked_of_evaluations, runs, now=timezone.now())
     return unmet + [each.as_dict() for each in closed]
 
 
-def approvals_missing(version: PromptVersion, policy: NamespacePolicy) -> int:
+def approvals_missing(version: PromptVersion, policy: NamespacePolicy, *, spent_too: bool = False) -> int:
     """How many other people have yet to approve this content."""
-    return max(0, policy.required_approvals - len(approvers(version)))
+    return max(0, policy.required_approvals - len(approvers(version, spent_too=spent_too)))
 
 
 def approvers(version: PromptVersion, *, spent_too: bool = False) -> set[UUID]:
@@ -46,9 +55,13 @@ def standing_of(version: PromptVersion, policy: NamespacePolicy) -> list[dict[st
     if version.prompt.is_archived:
         return [{"code": "ARCHIVED", "message": f"{version.prompt.slug} is archived. Unarchive it first."}]
     if version.is_rejected:
-        message = f"Version {version.number} was rejected, which is final. Write a new one."
-        return [{"code": "REJECTED", "message": message}]
+        return [_rejected(version)]
     return unmet_of(version, policy)
+
+
+def _rejected(version: PromptVersion) -> dict[str, Any]:
+    message = f"Version {version.number} was rejected, which is final. Write a new one."
+    return {"code": "REJECTED", "message": message}
 
 
 def decision_on(version: PromptVersion, policy: NamespacePolicy) -> dict[str, Any]:

@@ -1,13 +1,16 @@
-"""What is served: tags and their moves, rendering. The hot routes stand first."""
+"""What is served and how it does: tags, rendering, deployments, metrics. The hot routes stand first."""
 
 from django.urls import path
 
 from deployments.views.decisions import DecisionViewSet, PendingViewSet
+from deployments.views.deployments import DeploymentResolveViewSet, DeploymentViewSet
 from deployments.views.gate import GateViewSet
+from deployments.views.metrics import IngestViewSet, MeasuresViewSet
 from deployments.views.promotion import PromotionViewSet
 from deployments.views.render import RenderViewSet
 from deployments.views.resolve import RenderByNameViewSet, ResolveViewSet
 from deployments.views.tags import TagViewSet
+from deployments.views.usage import UsageViewSet
 
 urlpatterns = [
     path("prompts/resolve/<qualified:qualified_name>", ResolveViewSet.as_view({"get": "resolve"}), name="resolve"),
@@ -16,6 +19,12 @@ urlpatterns = [
         RenderByNameViewSet.as_view({"post": "render"}),
         name="render-by-name",
     ),
+    path(
+        "deployments/<uuid:deployment_id>/resolve",
+        DeploymentResolveViewSet.as_view({"get": "resolve"}),
+        name="resolve-deployment",
+    ),
+    path("metrics/ingest", IngestViewSet.as_view({"post": "ingest"}), name="ingest"),
     path("prompts/<ref:ref>/render", RenderViewSet.as_view({"post": "production"}), name="render"),
     path(
         "prompts/<ref:ref>/versions/<number:version>/render",
@@ -58,4 +67,22 @@ urlpatterns = [
     ),
     path("evaluations/versions/<uuid:version_id>/gate", GateViewSet.as_view({"get": "gate"}), name="gate"),
     path("prompts/<ref:ref>/rollback", PromotionViewSet.as_view({"post": "rollback"}), name="rollback"),
+    path(
+        "prompts/<ref:ref>/versions/<version:version>/usage",
+        UsageViewSet.as_view({"get": "usage"}),
+        name="version-usage",
+    ),
+    path("deployments", DeploymentViewSet.as_view({"get": "list", "post": "create"}), name="deployments"),
+    path(
+        "deployments/<uuid:deployment_id>",
+        DeploymentViewSet.as_view({"get": "retrieve", "put": "update"}),
+        name="deployment",
+    ),
+    path(
+        "deployments/<uuid:deployment_id>/results",
+        DeploymentViewSet.as_view({"get": "results"}),
+        name="deployment-results",
+    ),
+    path("metrics/versions/<uuid:version_id>", MeasuresViewSet.as_view({"get": "of_version"}), name="version-metrics"),
+    path("metrics/prompts/<ref:ref>", MeasuresViewSet.as_view({"get": "of_prompt"}), name="prompt-metrics"),
 ]

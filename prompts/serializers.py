@@ -375,11 +375,3 @@ class TagMoveOut(RowSerializer[TagMove]):
             "by",
             "at",
         ]
-
-
-class UsageOut(serializers.Serializer[Any]):
-    """What serves a version: tags, traffic splits, and people it is tried on."""
-
-    tags = serializers.ListField(child=serializers.CharField())
-    deployments = serializers.ListField(child=serializers.CharField())
-    targets = serializers.ListField(child=serializers.CharField())

@@ -72,11 +72,6 @@ urlpatterns = [
     path("prompts/<ref:ref>/unarchive", PromptViewSet.as_view({"post": "unarchive"}), name="unarchive-prompt"),
     path("prompts/<ref:ref>/versions", VersionViewSet.as_view({"get": "list", "post": "create"}), name="versions"),
     path("prompts/<ref:ref>/versions/<version:version>", VersionViewSet.as_view({"get": "retrieve"}), name="version"),
-    path(
-        "prompts/<ref:ref>/versions/<version:version>/usage",
-        VersionViewSet.as_view({"get": "usage"}),
-        name="version-usage",
-    ),
     path("prompts/<ref:ref>/diff", DiffViewSet.as_view({"get": "compare"}), name="diff"),
     path("prompts/<ref:ref>/production", VersionViewSet.as_view({"get": "production"}), name="production-version"),
 ]

@@ -234,8 +234,8 @@ class ApiViewSet(ViewSet):
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         unit.forget_receipt()
         action = vars(self).get("action_map", {}).get("post")
-        takes_once = request.method == "POST" and self.rate != "hot" and not self.is_public
-        takes_once = takes_once and action not in self.outside_units
+        takes_once = request.method == "POST" and not self.is_public
+        takes_once = takes_once and action not in self.outside_units and action not in self.reading
         if takes_once and hasattr(self, "post"):
             self.post: Callable[..., HttpResponseBase] = functools.partial(self._post_once, self.post)
         return super().dispatch(request, *args, **kwargs)
@@ -314,16 +314,28 @@ class ApiViewSet(ViewSet):
 
         `complete` adds to the rows of the page what they show beside their own columns.
         """
+        return Response(self.part(rows, shown_as, by=(by,), filters=filters, complete=complete))
+
+    def part(
+        self,
+        rows: models.QuerySet[Row],
+        shown_as: type[RowSerializer[Row]],
+        *,
+        by: tuple[str, ...],
+        filters: Mapping[str, str] | None = None,
+        complete: Callable[[list[Row]], list[Row]] = list,
+    ) -> dict[str, Any]:
+        """The same by columns that are unique together, to be answered with more beside it."""
         limit = self._limit()
         signer = signing.Signer(salt=self._cursor_salt(filters or {}))
         if cursor := self.request.query_params.get("cursor"):
-            rows = rows.filter(**{f"{by}__lt": _unsigned(signer, cursor, rows.model, by)})
-        found = list(rows.order_by(f"-{by}")[: limit + 1])
+            rows = _after(rows, by, _unsigned(signer, cursor, rows.model, by))
+        found = list(rows.order_by(*(f"-{column}" for column in by))[: limit + 1])
         meta: dict[str, Any] = {"limit": limit}
         if len(found) > limit:
             found.pop()
-            meta[self.cursor_field] = signer.sign_object(str(getattr(found[-1], by)))
-        return Response({"data": shown_as(complete(found), many=True).data, "meta": meta})
+            meta[self.cursor_field] = signer.sign_object([str(getattr(found[-1], column)) for column in by])
+        return {"data": shown_as(complete(found), many=True).data, "meta": meta}
 
     def _limit(self) -> int:
         text = self.request.query_params.get("limit", "20")
@@ -392,12 +404,22 @@ def _fingerprint(request: Request) -> bytes:
     return idempotency.fingerprint(*(part.encode("utf-8", "surrogateescape") for part in parts), request.body)
 
 
-def _unsigned(signer: signing.Signer, cursor: str, model: type[models.Model], column: str) -> Any:
-    field: models.Field[Any, Any] = model._meta.get_field(column)  # type: ignore[assignment]  # noqa: SLF001 — a column, no relation
+def _unsigned(signer: signing.Signer, cursor: str, model: type[models.Model], by: tuple[str, ...]) -> list[Any]:
     try:
-        return field.to_python(signer.unsign_object(cursor))
-    except (signing.BadSignature, ValidationError, ValueError) as error:
+        texts = signer.unsign_object(cursor)
+        return [model._meta.get_field(column).to_python(text) for column, text in zip(by, texts, strict=True)]  # type: ignore[union-attr]  # noqa: SLF001 — columns, no relations
+    except (signing.BadSignature, ValidationError, ValueError, TypeError) as error:
         raise InvalidCursor("This cursor is not one of this list. Start again without it.") from error
+
+
+def _after(rows: models.QuerySet[Row], by: tuple[str, ...], last: Sequence[Any]) -> models.QuerySet[Row]:
+    """The rows after one, newest first. The first column is bounded by itself too, for the index to begin there."""
+    beyond = models.Q()
+    for depth in range(len(by)):
+        equal = dict(zip(by[:depth], last[:depth], strict=True))
+        beyond |= models.Q(**equal, **{f"{by[depth]}__lt": last[depth]})
+    bound = "lt" if len(by) == 1 else "lte"
+    return rows.filter(beyond, **{f"{by[0]}__{bound}": last[0]})
 
 
 def without_read_only(data: Any, present: Mapping[str, Any], writable: type[Form]) -> Any:

@@ -48,6 +48,7 @@ WORK = (
     Work("evaluations.worker.run_here", "evaluations.queue.waiting", "evaluations.run_due"),
     Work("evaluations.worker.call_due", "evaluations.queue.calls_waiting"),
     Work("webhooks.worker.deliver_due", "webhooks.queue.waiting"),
+    Work("deployments.actions.sketching.sketch_due", "deployments.actions.sketching.hours_waiting"),
 )
 #: How many processes of the pool are asked to help at most, and how long a task may wait to be taken, in seconds.
 HELPERS = 2

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 
 from audit.models import Heartbeat
+from deployments import gauges as measurements
 from pvc import answers, store
 from pvc.breaker import redis_breaker
-from webhooks import gauges
+from webhooks import gauges as deliveries
 
 OK = "ok"
 HEARTBEAT_SECONDS = 60
@@ -44,7 +45,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus text; of all processes together where PROMETHEUS_MULTIPROC_DIR is set."""
     page: HttpResponse = ExportToDjangoView(request)
     with suppress(DatabaseError, InterfaceError):  # without the database the rest is told all the same
-        page.content += gauges.text()
+        page.content += deliveries.text() + measurements.text()
     return page
 
 

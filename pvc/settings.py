@@ -392,6 +392,21 @@ SPECTACULAR_SETTINGS = {
 WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", default=False)
 WEBHOOK_ALLOWED_CIDRS = _networks("WEBHOOK_ALLOWED_CIDRS")
 
+
+# ----------------------------------------------------------------------------- metrics
+def _days(name: str, default: int, *, least: int) -> int:
+    days = int(env.int(name, default=default))
+    if days < least:
+        raise ImproperlyConfigured(f"{name} is {days}; it has to be {least} or more days.")
+    return days
+
+
+#: How long raw rows are kept, in days (they are taken up to 30 days old), and how long what is known of each hour.
+METRICS_RAW_DAYS = _days("METRICS_RAW_DAYS", 35, least=31)
+METRICS_DAYS = _days("METRICS_DAYS", 400, least=METRICS_RAW_DAYS)
+#: For how many days to come there is a partition already.
+METRICS_DAYS_AHEAD = 7
+
 # ----------------------------------------------------------------------------- Celery
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_ACKS_LATE = True
@@ -414,6 +429,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "audit.purge", "schedule": 3600.0},
     "purge deliveries": {"task": "webhooks.purge", "schedule": 3600.0},
     "purge receipts": {"task": "evaluations.purge", "schedule": 3600.0},
+    "maintain partitions": {"task": "deployments.maintain", "schedule": 3600.0},
 }
 
 # ----------------------------------------------------------------------------- language, time, logs

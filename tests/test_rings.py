@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from audit.events import EVENTS
 from audit.models import AuditEntry
-from deployments.actions import promotion
+from deployments.actions import experiments, promotion
 from evaluations.actions import harnesses, runs, test_cases
 from prompts.actions import namespaces, tiers
 from prompts.models import Namespace, PolicyChange, Prompt
@@ -102,6 +102,10 @@ WITHOUT_ACTOR = {
     },
     "webhooks/actions/sending.py": {"fan_out", "note_health", "purge_deliveries"},
     "evaluations/actions/runs.py": {"purge_receipts"},
+    "deployments/actions/sketching.py": {
+        *("hours_waiting", "sketch_due", "sketch_hour"),
+        *("maintain_partitions", "purge_hours", "rows_without_partition"),
+    },
 }
 
 
@@ -355,6 +359,7 @@ SAMPLES = {
     "evaluation_id": "01890a5d-ac96-774b-bcce-b302099a805e",
     "webhook_id": "01890a5d-ac96-774b-bcce-b302099a805f",
     "delivery_id": "01890a5d-ac96-774b-bcce-b302099a8060",
+    "deployment_id": "01890a5d-ac96-774b-bcce-b302099a8061",
 }
 
 
@@ -457,6 +462,8 @@ def test_another_tenants_rows_are_not_found_on_any_route(
     tier = tiers.create_tier(namespace, name="short", max_tokens=100, enforcement="warn", by=admin)
     case = test_cases.create_test_case(prompt, "one", variables={}, assertions=[{"type": "valid_json"}], by=admin)
     harness = harnesses.register_harness("answers", url=PUBLIC_URL, secret="0123456789abcdef", by=admin)
+    whole = [experiments.Share(prompt.versions.get().pk, 100)]
+    deployment = experiments.create_deployment(prompt, variants=whole, by=admin)
     evaluation = runs.trigger(prompt.versions.get(), harness="builtin", by=admin)
     webhook = endpoints.create_endpoint(PUBLIC_URL, events=["*"], by=admin).endpoint
     sending.replay(webhook, by=admin)
@@ -466,6 +473,7 @@ def test_another_tenants_rows_are_not_found_on_any_route(
     names |= {"agents": str(namespace.pk), SAMPLES["change_id"]: str(change.pk), SAMPLES["tier_id"]: str(tier.pk)}
     names |= {SAMPLES["case_id"]: str(case.pk), SAMPLES["harness_id"]: str(harness.pk)}
     names |= {SAMPLES["evaluation_id"]: str(evaluation.pk), SAMPLES["webhook_id"]: str(webhook.pk)}
+    names |= {SAMPLES["deployment_id"]: str(deployment.pk)}
     names |= {SAMPLES["delivery_id"]: str(Delivery.objects.filter(endpoint=webhook)[0].pk)}
     names |= {SAMPLES["template_id"]: str(prompt.pk), SAMPLES["version_id"]: str(prompt.versions.get().pk)}
     probed = 0
@@ -487,6 +495,8 @@ def test_another_tenants_rows_are_not_found_on_any_route(
 # ----------------------------------------------------------------------------- every write leaves its verb
 #: POSTs that write nothing.
 READING = {"render", "render-version", "render-by-name", "verify-audit-log", "test-webhook"}
+#: POSTs that write what is measured, and leave no entry.
+MEASURING = {"ingest"}
 
 Write = tuple[str, str, str, Callable[[dict[str, str]], Any], str]
 
@@ -627,6 +637,14 @@ WRITES: list[Write] = [
         "webhook.redelivered",
     ),
     ("webhook", "DELETE", "/webhooks/{webhooks}", lambda _: None, "webhook.deleted"),
+    (
+        "deployments",
+        "POST",
+        "/deployments",
+        lambda made: {"promptId": made["lines"], "variants": [{"versionId": made["lines-1"], "weight": 100}]},
+        "deployment.created",
+    ),
+    ("deployment", "PUT", "/deployments/{deployments}", lambda _: {"status": "paused"}, "deployment.changed"),
     ("api-keys", "POST", "/api-keys", lambda _: {"name": "ci", "scopes": ["admin"]}, "api_key.created"),
     ("api-key", "DELETE", "/api-keys/{api-keys}", lambda _: None, "api_key.revoked"),
 ]
@@ -642,6 +660,7 @@ def test_every_write_route_leaves_its_audit_verb(as_admin: Client, acme: Tenant,
             factories.make_version(prompt, text, by=alice)
     versions = [*theirs.versions.all(), *lines.versions.all()]
     made = {f"{version.prompt.slug}-{version.number}": str(version.pk) for version in versions}
+    made["lines"] = str(lines.pk)
     agents = namespaces.create_namespace("agents", name="Agents", by=alice)
     made["short"] = str(tiers.create_tier(agents, name="short", max_tokens=1, enforcement="block", by=alice).pk)
     made |= {f"change-{number}": str(policy_change(agents, by=alice).pk) for number in (1, 2)}
@@ -666,7 +685,7 @@ def test_every_write_route_is_in_the_table() -> None:
         (name, method)
         for name, _, _, methods in api_routes()
         for method in methods
-        if method != "GET" and name not in READING
+        if method != "GET" and name not in READING | MEASURING
     }
     assert write_routes == {(name, method) for name, method, _, _, _ in WRITES}
     assert {verb for *_, verb in WRITES} <= EVENTS.keys()

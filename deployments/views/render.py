@@ -104,6 +104,7 @@ class RenderViewSet(ApiViewSet):
     rate = "hot"
     names_end_user = True
     parser_classes = [UndecodedParser]
+    reading = frozenset({"production", "by_number"})
 
     @extend_schema(request=RenderRequestForm, responses=RenderingOut)
     @refuses(*_REFUSALS)

@@ -1,6 +1,6 @@
 """/prompts/resolve and /prompts/render by `namespace:name`: what a service asks for on every call of its own."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from django.http import HttpResponse, HttpResponseNotModified
@@ -13,7 +13,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from deployments import serving
-from deployments.serving import Served
 from deployments.views import render
 from prompts.actions.versions import OverBudget
 from prompts.models.prompts import PromptArchived, PromptRef
@@ -100,7 +99,18 @@ def _in_utf8(header: str | None) -> str | None:
         return header
 
 
-def answer_to(request: Request, found: Served) -> HttpResponse:
+class Ready(Protocol):
+    """An answer that was made before it was asked for."""
+
+    @property
+    def answer(self) -> bytes: ...
+    @property
+    def compressed(self) -> bytes | None: ...
+    @property
+    def hash(self) -> str: ...
+
+
+def answer_to(request: Request, found: Ready) -> HttpResponse:
     """The ready answer in the form the client takes, or 304 if it has that form already.
 
     Compressed here, once a version, and not by the middleware, which would make it anew each time and weaken the tag.
@@ -165,6 +175,7 @@ class RenderByNameViewSet(ApiViewSet):
     cursor_field = "next_cursor"
     names_end_user = True
     parser_classes = [render.UndecodedParser]
+    reading = frozenset({"render"})
 
     @extend_schema(request=RenderRequestForm, responses=RenderingOut)
     @refuses(PromptArchived, InvalidTemplate, MissingVariables, InvalidVariable, RenderFailed, RenderLimit, OverBudget)

@@ -10,7 +10,7 @@ from prompts.actions import versions as actions
 from prompts.content import content_of
 from prompts.models import PromptVersion
 from prompts.models.prompts import PromptArchived, PromptRef
-from prompts.serializers import DeduplicatedVersion, NewVersion, UsageOut, VersionOut
+from prompts.serializers import DeduplicatedVersion, NewVersion, VersionOut
 from prompts.template import InvalidTemplate
 from prompts.views.finding import prompt_of, version_of
 from pvc.api import ApiViewSet
@@ -26,7 +26,6 @@ class VersionViewSet(ApiViewSet):
         "list": "prompts:read",
         "create": "prompts:write",
         "retrieve": "prompts:read",
-        "usage": "prompts:read",
         "production": "prompts:read",
     }
 
@@ -76,16 +75,6 @@ class VersionViewSet(ApiViewSet):
         config.
         """
         return self._shown(version_of(prompt_of(self.actor, ref), version))
-
-    @extend_schema(responses=UsageOut)
-    def usage(self, request: Request, ref: PromptRef, version: int | UUID) -> Response:
-        """See what serves a version.
-
-        The tags that point at it, and the users whom it is tried on. `deployments` is empty in this release.
-        """
-        found = version_of(prompt_of(self.actor, ref), version)
-        targets = sorted(found.targets.values_list("user_id", flat=True))
-        return self.answer({"tags": found.tag_names, "deployments": [], "targets": targets})
 
     @extend_schema(responses=VersionOut)
     def production(self, request: Request, ref: PromptRef) -> Response:

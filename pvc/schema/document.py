@@ -24,6 +24,10 @@ TAGS: Final = {
     "harness runs.",
     "Serving": "What a name stands for now, as it is or with values put in: what your services ask for on every call.",
     "Rendering": "A version's text with values put in: what your services ask for on every call.",
+    "Deployments": "Traffic split between versions of a prompt. A session keeps its variant, and how the variants "
+    "compare is worked out of what is measured.",
+    "Metrics": "What calls cost, how long they took and how good they were: sent by the thousand, read by version and "
+    "prompt.",
     "Diff": "What changed between two versions, and how much it matters.",
     "Namespaces": "A namespace is a folder of prompts with one policy: what production takes there, and which tags "
     "there are. A weaker policy takes a second person.",

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from audit.events import EVENTS, UNRECORDED, Event
-from pvc.schema.story import ID
+from pvc.schema.story_ids import ID
 
 _ID: Final = {"type": "string", "format": "uuid"}
 _NULLABLE_ID: Final = {"type": ["string", "null"], "format": "uuid"}
@@ -53,10 +53,45 @@ FIELDS: Final[dict[str, dict[str, Any]]] = {
     "activated": {"type": "boolean", "description": "Whether this decision made it live."},
     "changes": {"type": "object", "additionalProperties": {}, "description": "What is other, with the new values."},
     "changedBy": {"type": ["string", "null"], "description": "Who asked for it; null for the installation itself."},
+    "deploymentId": _ID,
+    "variants": {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "variantId": _ID,
+                "versionId": _ID,
+                "number": _NUMBER,
+                "weight": {"type": "integer", "minimum": 0, "maximum": 100},
+                "isControl": {"type": "boolean"},
+            },
+            "required": ["variantId", "versionId", "number", "weight", "isControl"],
+            "additionalProperties": False,
+        },
+        "description": "Those that take part.",
+    },
+    "plan": {"type": "array", "items": {"$ref": "#/components/schemas/Step"}},
+    "guardrails": {"type": "array", "items": {"$ref": "#/components/schemas/Guardrail"}},
     "approvedBy": {"type": ["string", "null"], "description": "The second person, where one was needed."},
 }
 
+#: Fields that mean something else in one event.
+_OF_EVENT: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "deployment.changed": {"status": {"type": "string", "enum": ["active", "paused", "archived"]}}
+}
+
 _EXAMPLES: Final[dict[str, dict[str, Any]]] = {
+    "deployment.changed": {
+        "deploymentId": ID.deployment,
+        "name": "shorter answers",
+        "status": "active",
+        "variants": [
+            {"variantId": ID.control, "versionId": ID.version_1, "number": 1, "weight": 50, "isControl": True},
+            {"variantId": ID.variant, "versionId": ID.version_2, "number": 2, "weight": 50, "isControl": False},
+        ],
+        "plan": [],
+        "guardrails": [],
+    },
     "prompt.created": {"namespace": "default", "name": "support-reply", "type": "text"},
     "version.created": {
         "versionId": ID.version_2,
@@ -168,7 +203,7 @@ def _name(type_: str) -> str:
 def _body(type_: str, fields: frozenset[str]) -> dict[str, Any]:
     data = {
         "type": "object",
-        "properties": {name: FIELDS[name] for name in sorted(fields)},
+        "properties": {name: _OF_EVENT.get(type_, FIELDS).get(name, FIELDS[name]) for name in sorted(fields)},
         "required": sorted(fields),
         "additionalProperties": False,
     }

@@ -98,18 +98,14 @@ class ApiSchema(AutoSchema):
         return getattr(self._handler, "refusals", ())
 
     @property
-    def _is_hot(self) -> bool:
-        return bool(self.view.rate == "hot")
-
-    @property
     def _writes(self) -> bool:
-        return self.method != "GET" and not self._is_hot and self.view.action not in self.view.reading
+        return self.method != "GET" and self.view.action not in self.view.reading
 
     @property
     def _once(self) -> bool:
         """Whether an Idempotency-Key is honoured."""
         waits = self.view.is_public or self.view.action in self.view.outside_units
-        return self.method == "POST" and not self._is_hot and not waits
+        return self.method == "POST" and self._writes and not waits
 
     @property
     def _pages(self) -> bool:

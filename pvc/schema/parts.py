@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from pvc.schema.story import CURSOR, ID
+from pvc.schema.story import CURSOR
+from pvc.schema.story_ids import ID
 
 _UUID: Final = "[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
 _SLUG: Final = "[a-z0-9-][a-z0-9_-]{0,99}"
@@ -86,6 +87,9 @@ PARAMETERS: Final[dict[str, Any]] = {
     "CaseId": _parameter("path", "case_id", _text(format="uuid"), "A test case: its `id`.", example=ID.case),
     "SubscriptionId": _parameter(
         "path", "webhook_id", _text(format="uuid"), "A subscription: its `id`.", example=ID.webhook
+    ),
+    "DeploymentId": _parameter(
+        "path", "deployment_id", _text(format="uuid"), "A deployment: its `id`.", example=ID.deployment
     ),
     "DeliveryId": _parameter(
         "path", "delivery_id", _text(format="uuid"), "A delivery of the subscription: its `id`.", example=ID.delivery
@@ -214,6 +218,7 @@ PATH_PARTS: Final = {
     ("uuid", "case_id"): "CaseId",
     ("uuid", "webhook_id"): "SubscriptionId",
     ("uuid", "delivery_id"): "DeliveryId",
+    ("uuid", "deployment_id"): "DeploymentId",
 }
 #: What a message without a key is signed with: the three of Standard Webhooks, or the older one.
 SIGNATURES: Final = ("WebhookId", "WebhookTimestamp", "WebhookSignature", "PlainSignature")

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from pvc import answers, errors
 from pvc.schema import story
+from pvc.schema.story_ids import ID
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -118,7 +119,7 @@ CODES: Final[dict[str, Code]] = {
     "DUPLICATE_CONTENT": Code(
         "The prompt has sealed this very content before; `details` say as which version.",
         "Version 2 holds this very content. Promote that one, or change your draft.",
-        {"version_id": story.ID.version_2, "version_number": 2},
+        {"version_id": ID.version_2, "version_number": 2},
     ),
     "NO_STAGING": Code("Nothing is in staging.", "Nothing of this prompt is in staging. Tag a version there first."),
     "NO_PRODUCTION": Code("Nothing is live.", "Nothing of this prompt is in production."),
@@ -172,6 +173,15 @@ CODES: Final[dict[str, Code]] = {
     ),
     "EVALUATION_FINISHED": Code(
         "The evaluation has ended, which is final.", "This evaluation has passed already, which is final."
+    ),
+    "INVALID_WEIGHTS": Code(
+        "The weights of a deployment do not sum to 100.", "Variant weights must sum to 100, got 90"
+    ),
+    "DEPLOYMENT_INACTIVE": Code(
+        "The deployment is paused or archived.", "The deployment is paused: it serves nothing."
+    ),
+    "DEPLOYMENT_ARCHIVED": Code(
+        "An archived deployment is final.", "An archived deployment does not change any more. Make a new one."
     ),
     "WEBHOOK_INACTIVE": Code(
         "The subscription is off.", "This subscription is off: nothing is sent to it. Switch it on first."
