@@ -4,7 +4,8 @@ What is true of a sealed version, and of a variant, stays true: a version keeps 
 and its id. So what this process has once found it knows, and asks the database for what is new to it alone.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -26,83 +27,67 @@ class Place(NamedTuple):
     variant_id: UUID | None = None
 
 
-#: By tenant, and by the ids as they were sent: of a version; of a deployment and a version.
-_versions: dict[tuple[UUID, str], Place] = {}
-_variants: dict[tuple[UUID, str, str], Place] = {}
+#: A tenant, and the ids as they were sent: of a version, and of the deployment that served it, if one did.
+Address = tuple[UUID, str, str | None]
+_places: dict[Address, Place] = {}
 
 
 def forget() -> None:
     """Drop what this process knows."""
-    _versions.clear()
-    _variants.clear()
+    _places.clear()
 
 
 def places_of(items: Sequence[Item], tenant_id: UUID) -> list[Place]:
     """The place of each item. Raises Invalid, naming each by its index that is nobody's here."""
-    _learn(items, tenant_id)
-    places: list[Place] = []
-    faults: dict[str, list[str]] = {}
-    for index, item in enumerate(items):
-        version, deployment = item.versionId, item.deploymentId
-        found = _variants.get((tenant_id, deployment, version)) if deployment else _versions.get((tenant_id, version))
-        if found is not None:
-            places.append(found)
-        elif len(faults) < MOST_FAULTS:
-            faults |= {f"metrics[{index}].{name}": [told] for name, told in _fault(item, tenant_id).items()}
-    if faults:
-        raise Invalid.fields(faults)
-    return places
+    addresses = [(tenant_id, item.version_id, item.deployment_id) for item in items]
+    places = [_places.get(each) for each in addresses]
+    if None in places:
+        found = _found({each for each, place in zip(addresses, places, strict=True) if place is None}, tenant_id)
+        if len(_places) + len(found) > MOST_KNOWN:
+            forget()
+        _places.update(found)
+        places = [place or found.get(each) for each, place in zip(addresses, places, strict=True)]
+        if faults := dict(itertools.islice(_faults(addresses, places, found), MOST_FAULTS)):
+            raise Invalid.fields(faults)
+    return [place for place in places if place is not None]
 
 
-def _fault(item: Item, tenant_id: UUID) -> dict[str, str]:
-    if (tenant_id, item.versionId) not in _versions:
-        return {"versionId": "There is no such version."}
-    return {"deploymentId": "There is no such deployment, or it has never served this version."}
+def _faults(
+    addresses: Sequence[Address], places: Sequence[Place | None], found: Mapping[Address, Place]
+) -> Iterator[tuple[str, list[str]]]:
+    for index, ((tenant_id, version, _), place) in enumerate(zip(addresses, places, strict=True)):
+        if place is not None:
+            continue
+        if (tenant_id, version, None) in found:
+            message = "There is no such deployment, or it has never served this version."
+            yield f"metrics[{index}].deploymentId", [message]
+        else:
+            yield f"metrics[{index}].versionId", ["There is no such version."]
 
 
-def _learn(items: Iterable[Item], tenant_id: UUID) -> None:
-    versions = {item.versionId for item in items if (tenant_id, item.versionId) not in _versions}
-    served = {
-        (item.deploymentId, item.versionId)
-        for item in items
-        if item.deploymentId and (tenant_id, item.deploymentId, item.versionId) not in _variants
+def _found(addresses: Iterable[Address], tenant_id: UUID) -> dict[Address, Place]:
+    """The places of these addresses, and those of their versions by themselves."""
+    ids = {(version, deployment): (_uuid(version), _uuid(deployment)) for _, version, deployment in addresses}
+    versions = PromptVersion.objects.sealed().filter(
+        tenant_id=tenant_id, pk__in={one for one, _ in ids.values() if one}
+    )
+    prompts = dict(versions.values_list("pk", "prompt_id"))
+    deployments = {other for _, other in ids.values() if other}
+    variants = Variant.objects.filter(tenant_id=tenant_id, deployment__in=deployments)
+    served: dict[tuple[UUID, UUID | None], UUID] = {
+        (one, other): pk for one, other, pk in variants.values_list("version_id", "deployment_id", "pk")
     }
-    if len(_versions) + len(_variants) > MOST_KNOWN:
-        forget()
-        _learn(items, tenant_id)
-        return
-    if versions:
-        _learn_versions(versions, tenant_id)
-    if served:
-        _learn_variants(served, tenant_id)
+    found: dict[Address, Place] = {}
+    for (version, deployment), (version_id, deployment_id) in ids.items():
+        if version_id in prompts:
+            found[tenant_id, version, None] = Place(prompts[version_id], version_id)
+            if variant_id := served.get((version_id, deployment_id)):
+                found[tenant_id, version, deployment] = Place(prompts[version_id], version_id, variant_id)
+    return found
 
 
-def _learn_versions(sent: set[str], tenant_id: UUID) -> None:
-    ids = {text: id_ for text in sent if (id_ := _uuid(text))}
-    rows = PromptVersion.objects.sealed().filter(tenant_id=tenant_id, pk__in=ids.values())
-    prompts = dict(rows.values_list("pk", "prompt_id"))
-    for text, id_ in ids.items():
-        if id_ in prompts:
-            _versions[tenant_id, text] = Place(prompts[id_], id_)
-
-
-def _learn_variants(sent: set[tuple[str, str]], tenant_id: UUID) -> None:
-    ids = {pair: (_uuid(pair[0]), _uuid(pair[1])) for pair in sent}
-    deployments = {deployment for deployment, _ in ids.values() if deployment}
-    rows = Variant.objects.filter(tenant_id=tenant_id, deployment__in=deployments)
-    places = {
-        (deployment_id, version_id): Place(prompt_id, version_id, variant_id)
-        for deployment_id, version_id, prompt_id, variant_id in rows.values_list(
-            "deployment_id", "version_id", "prompt_id", "pk"
-        )
-    }
-    for (deployment, version), pair in ids.items():
-        if place := places.get(pair):  # type: ignore[arg-type]  # None is in no pair
-            _variants[tenant_id, deployment, version] = place
-
-
-def _uuid(text: str) -> UUID | None:
+def _uuid(text: str | None) -> UUID | None:
     try:
-        return UUID(text) if len(text) == 36 else None
+        return UUID(text) if text and len(text) == 36 else None
     except ValueError:
         return None

@@ -27,31 +27,31 @@ _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Id = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 
 
-class _Item(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", kw_only=True):
+class _Item(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", kw_only=True, rename="camel"):
     """What an item says, whatever was measured."""
 
-    versionId: _Id  # noqa: N815 -- the surface's own word
+    version_id: _Id
     name: _Name
     unit: _Unit
     timestamp: _Moment | None = None
     dimensions: _Dimensions | None = None
-    deploymentId: _Id | None = None  # noqa: N815
-    sessionId: _Session | None = None  # noqa: N815
+    deployment_id: _Id | None = None
+    session_id: _Session | None = None
 
 
-class Cost(_Item, tag=COST, kw_only=True):
+class Cost(_Item, tag=COST, kw_only=True, rename="camel"):
     """What a call cost."""
 
     value: _Amount
 
 
-class Latency(_Item, tag=LATENCY, kw_only=True):
+class Latency(_Item, tag=LATENCY, kw_only=True, rename="camel"):
     """How long a call took."""
 
     value: _Amount
 
 
-class Quality(_Item, tag=QUALITY, kw_only=True):
+class Quality(_Item, tag=QUALITY, kw_only=True, rename="camel"):
     """How good an answer was, from 0 to 1."""
 
     value: _Share

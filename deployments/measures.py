@@ -22,6 +22,7 @@ from deployments.models.metrics import TYPES
 MOST_HOURS: Final = 8_760
 _HOUR: Final = dt.timedelta(hours=1)
 _DAY: Final = dt.timedelta(days=1)
+_EPOCH: Final = dt.date(1970, 1, 1)
 
 #: One metric: its type and its name.
 Metric = tuple[str, str]
@@ -31,7 +32,8 @@ Metric = tuple[str, str]
 class Hour:
     """An hour of one metric; its quantiles are None while its sketch is not there."""
 
-    start: dt.datetime
+    #: Since 1970: a number, since there are thousands, and most are only added up.
+    hour: int
     type: str
     name: str
     unit: str
@@ -46,6 +48,15 @@ class Hour:
     @property
     def metric(self) -> Metric:
         return self.type, self.name
+
+    @property
+    def start(self) -> dt.datetime:
+        return _start_of(self.hour)
+
+    @property
+    def day(self) -> int:
+        """Since 1970."""
+        return self.hour // 24
 
     def as_dict(self) -> dict[str, Any]:
         """As the series shows it."""
@@ -83,8 +94,8 @@ def since(hours: int) -> dt.datetime:
 def measures_of(subject: Subject, start: dt.datetime, type_: str | None = None) -> Measures:
     """All that was measured from `start` on, the start of an hour, or of one type alone."""
     hours = _hours(subject, start, type_)
-    fresh = _counted_anew(subject, {each.start for each in hours if each.is_stale}, type_)
-    series = [_completed(each, fresh[each.start, each.metric]) if each.is_stale else each for each in hours]
+    fresh = _counted_anew(subject, {each.hour for each in hours if each.is_stale}, type_)
+    series = [_completed(each, fresh[each.hour, each.metric]) if each.is_stale else each for each in hours]
     by_metric: dict[Metric, list[Hour]] = defaultdict(list)
     for each in series:
         by_metric[each.metric].append(each)
@@ -96,10 +107,25 @@ def measures_of(subject: Subject, start: dt.datetime, type_: str | None = None) 
 
 
 def _hours(subject: Subject, start: dt.datetime, type_: str | None) -> list[Hour]:
-    rows = MetricRollup.objects.filter(tenant_id=subject.tenant_id, subject_id=subject.id, hour__gte=start)
-    columns = ("hour", "type", "name", "unit", "count", "total", "least", "greatest", "is_stale", "p50", "p95")
-    found = rows.filter(type__in=_types(type_)).order_by("hour", "type", "name").values_list(*columns)
-    return [Hour(*row) for row in found]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT extract(epoch FROM hour)::bigint / 3600, type, name, unit, count, total, least, greatest, is_stale,
+                p50, p95
+            FROM deployments_metricrollup
+            WHERE tenant_id = %s AND subject_id = %s AND hour >= %s AND type = ANY (%s) ORDER BY hour, type, name
+            """,
+            [subject.tenant_id, subject.id, start, _types(type_)],
+        )
+        return [Hour(*row) for row in cursor.fetchall()]
+
+
+def _start_of(hour: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(hour * 3600, dt.UTC)
+
+
+def _number_of(start: dt.datetime) -> int:
+    return int(start.timestamp()) // 3600
 
 
 def _completed(hour: Hour, counts: sketch.Counts) -> Hour:
@@ -125,41 +151,49 @@ def _figures(hours: Sequence[Hour], counts: sketch.Counts) -> dict[str, Any]:
 
 
 # ----------------------------------------------------------------------------- counts by bucket
-_ByHour = dict[tuple[dt.datetime, Metric], dict[int, int]]
+_ByHour = dict[tuple[int, Metric], dict[int, int]]
 
 
-def _counted_anew(subject: Subject, hours: Iterable[dt.datetime], type_: str | None) -> _ByHour:
+def _counted_anew(subject: Subject, hours: Iterable[int], type_: str | None) -> _ByHour:
     """The buckets of these hours, from their rows."""
     counts: _ByHour = defaultdict(dict)
-    given: list[Any] = [sorted(hours), subject.tenant_id, subject.id, _types(type_)]
-    if not given[0]:
-        return counts
     with connection.cursor() as cursor:
-        if subject.is_version:
-            cursor.execute(
-                """
-                SELECT hour, type, name, deployments_bucket(value) AS bucket, count(*)
-                FROM unnest(%s::timestamptz[]) AS hour
-                JOIN deployments_metric ON at >= hour AND at < hour + interval '1 hour'
-                WHERE tenant_id = %s AND version_id = %s AND type = ANY (%s)
-                GROUP BY 1, 2, 3, 4
-                """,
-                given,
-            )
-        else:
-            cursor.execute(
-                """
-                SELECT hour, type, name, deployments_bucket(value) AS bucket, count(*)
-                FROM unnest(%s::timestamptz[]) AS hour
-                JOIN deployments_metric ON at >= hour AND at < hour + interval '1 hour'
-                WHERE tenant_id = %s AND prompt_id = %s AND type = ANY (%s)
-                GROUP BY 1, 2, 3, 4
-                """,
-                given,
-            )
-        for hour, kind, name, bucket, count in cursor:
-            counts[hour, (kind, name)][bucket] = count
+        for first, end in _stretches(hours):
+            given: list[Any] = [subject.tenant_id, subject.id, _start_of(first), _start_of(end), _types(type_)]
+            if subject.is_version:
+                cursor.execute(
+                    """
+                    SELECT floor(extract(epoch FROM at) / 3600)::bigint, type, name, deployments_bucket(value), count(*)
+                    FROM deployments_metric
+                    WHERE tenant_id = %s AND version_id = %s AND at >= %s AND at < %s AND type = ANY (%s)
+                    GROUP BY 1, 2, 3, 4
+                    """,
+                    given,
+                )
+            else:
+                cursor.execute(
+                    """
+                    SELECT floor(extract(epoch FROM at) / 3600)::bigint, type, name, deployments_bucket(value), count(*)
+                    FROM deployments_metric
+                    WHERE tenant_id = %s AND prompt_id = %s AND at >= %s AND at < %s AND type = ANY (%s)
+                    GROUP BY 1, 2, 3, 4
+                    """,
+                    given,
+                )
+            for hour, kind, name, bucket, count in cursor.fetchall():
+                counts[hour, (kind, name)][bucket] = count
     return counts
+
+
+def _stretches(hours: Iterable[int]) -> list[tuple[int, int]]:
+    """Hours that follow each other, as from and to: the database then knows which partitions it needs."""
+    found: list[tuple[int, int]] = []
+    for hour in sorted(hours):
+        if found and found[-1][1] == hour:
+            found[-1] = (found[-1][0], hour + 1)
+        else:
+            found.append((hour, hour + 1))
+    return found
 
 
 def _counts(
@@ -168,33 +202,34 @@ def _counts(
     """The buckets of all these hours together: of whole days where they hold, else of hours."""
     counts: dict[Metric, dict[int, int]] = defaultdict(dict)
     covered = _days_into(counts, subject, hours, start)
-    left = [each for each in hours if (each.metric, each.start.date()) not in covered]
-    wanted = {(each.start, each.metric) for each in left if not each.is_stale}
+    left = [each for each in hours if (each.metric, each.day) not in covered]
+    wanted = {(each.hour, each.metric) for each in left if not each.is_stale}
     kept = MetricRollup.objects.filter(tenant_id=subject.tenant_id, subject_id=subject.id, is_stale=False)
-    kept = kept.filter(hour__in=sorted({hour for hour, _ in wanted}))
+    kept = kept.filter(hour__in=[_start_of(each) for each in sorted({hour for hour, _ in wanted})])
     for hour, type_, name, packed in kept.values_list("hour", "type", "name", "sketch"):
-        if (hour, (type_, name)) in wanted:
+        if (_number_of(hour), (type_, name)) in wanted:
             sketch.merged([bytes(packed or b"")], into=counts[type_, name])
     for each in left:
         if each.is_stale:
-            _add(counts[each.metric], fresh[each.start, each.metric])
+            _add(counts[each.metric], fresh[each.hour, each.metric])
     return counts
 
 
 def _days_into(
     counts: dict[Metric, dict[int, int]], subject: Subject, hours: Sequence[Hour], start: dt.datetime
-) -> set[tuple[Metric, dt.date]]:
+) -> set[tuple[Metric, int]]:
     """Add the sketches of days that hold all that their hours do; says which days of which metric those are."""
-    measured: dict[tuple[Metric, dt.date], int] = defaultdict(int)
+    measured: dict[tuple[Metric, int], int] = defaultdict(int)
     for each in hours:
-        measured[each.metric, each.start.date()] += each.count
+        measured[each.metric, each.day] += each.count
     first = start.date() if start.hour == 0 else start.date() + _DAY
     kept = MetricDay.objects.filter(tenant_id=subject.tenant_id, subject_id=subject.id, day__gte=first)
-    covered: set[tuple[Metric, dt.date]] = set()
+    covered: set[tuple[Metric, int]] = set()
     for day, type_, name, count, packed in kept.values_list("day", "type", "name", "count", "sketch"):
-        if measured.get(((type_, name), day)) == count:
-            sketch.merged([bytes(packed or b"")], into=counts[type_, name])
-            covered.add(((type_, name), day))
+        key = ((type_, name), (day - _EPOCH).days)
+        if measured.get(key) == count:
+            sketch.merged([bytes(packed)], into=counts[type_, name])
+            covered.add(key)
     return covered
 
 

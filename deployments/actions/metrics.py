@@ -7,7 +7,7 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -127,15 +127,15 @@ def _copy(tenant_id: UUID, items: Sequence[Item], places: Sequence[Place], momen
 # ----------------------------------------------------------------------------- hours
 def _hours(items: Sequence[Item], places: Sequence[Place], moments: Sequence[dt.datetime]) -> Hours:
     """Every item counts under its version, under the version's prompt, and under the variant that served it."""
-    measured: dict[tuple[Place, int, str, str], Sums] = {}
+    # By the place itself, of which there is one for all its items: hashing its ids would cost more than all the rest.
+    measured: dict[tuple[int, int, str, str], tuple[Place, Sums]] = {}
     for item, place, at in zip(items, places, moments, strict=True):
-        key = (place, int(at.timestamp()) // _HOUR, TYPE_OF[type(item)], item.name)
-        sums = measured.get(key)
-        if sums is None:
-            sums = measured[key] = Sums()
-        sums.add(item.value, item.unit)
+        key = (id(place), int(at.timestamp()) // _HOUR, TYPE_OF[type(item)], item.name)
+        if key not in measured:
+            measured[key] = (place, Sums())
+        measured[key][1].add(item.value, item.unit)
     hours: Hours = {}
-    for (place, hour, type_, name), sums in measured.items():
+    for (_, hour, type_, name), (place, sums) in measured.items():
         for subject_id in place:
             if subject_id is not None:
                 key_ = Key(subject_id, hour, type_, name, place.prompt_id, subject_id != place.variant_id)
@@ -144,9 +144,18 @@ def _hours(items: Sequence[Item], places: Sequence[Place], moments: Sequence[dt.
 
 
 def _upsert(tenant_id: UUID, hours: Hours) -> None:
-    columns: list[list[Any]] = [[*each] for each in zip(*hours, strict=True)]
-    sums = [(s.unit, s.count, s.total, s.squares, s.least, s.greatest) for s in hours.values()]
-    columns += [[*each] for each in zip(*sums, strict=True)]
+    rows = [
+        {
+            **key._asdict(),
+            "unit": sums.unit,
+            "count": sums.count,
+            "total": sums.total,
+            "squares": sums.squares,
+            "least": sums.least,
+            "greatest": sums.greatest,
+        }
+        for key, sums in hours.items()
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -155,17 +164,16 @@ def _upsert(tenant_id: UUID, hours: Hours) -> None:
                     unit, count, total, squares, least, greatest)
             SELECT %s, prompt_id, subject_id, to_timestamp(hour * 3600.0), type, name, is_sketched,
                 unit, count, total, squares, least, greatest
-            FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::uuid[], %s::boolean[],
-                %s::text[], %s::bigint[], %s::float8[], %s::float8[], %s::float8[], %s::float8[])
-                AS sent (subject_id, hour, type, name, prompt_id, is_sketched,
-                    unit, count, total, squares, least, greatest)
+            FROM json_to_recordset(%s) AS sent (subject_id uuid, hour bigint, type text, name text, prompt_id uuid,
+                is_sketched boolean, unit text, count bigint, total float8, squares float8, least float8,
+                greatest float8)
             ORDER BY subject_id, hour, type, name
             ON CONFLICT (tenant_id, subject_id, hour, type, name) DO UPDATE SET
                 unit = excluded.unit, count = kept.count + excluded.count, total = kept.total + excluded.total,
                 squares = kept.squares + excluded.squares, least = least(kept.least, excluded.least),
                 greatest = greatest(kept.greatest, excluded.greatest), is_stale = excluded.is_stale
-    """,
-            [tenant_id, *columns],
+            """,
+            [tenant_id, orjson.dumps(rows).decode()],
         )
 
 
@@ -181,8 +189,8 @@ def _meet(
     first: dict[tuple[UUID, str], dt.datetime] = {}
     prompts: dict[UUID, UUID] = {}
     for item, place, at in zip(items, places, moments, strict=True):
-        if place.variant_id and item.sessionId:
-            met = (place.variant_id, item.sessionId)
+        if place.variant_id and item.session_id:
+            met = (place.variant_id, item.session_id)
             first[met] = min(at, first.get(met, at))
             prompts[place.variant_id] = place.prompt_id
     if not first:

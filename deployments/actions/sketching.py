@@ -21,6 +21,8 @@ HOUR: Final = dt.timedelta(hours=1)
 DAY: Final = dt.timedelta(days=1)
 #: How long after its end an hour is taken to be whole.
 LATE: Final = dt.timedelta(minutes=5)
+#: How many hours are sketched before the days are looked at.
+BATCH: Final = 50
 _SHARES: Final = (0.5, 0.95, 0.99)
 
 
@@ -38,15 +40,21 @@ def hours_waiting() -> int:
 
 
 def sketch_due(worker: str = "", goes_on: Callable[[], bool] = lambda: True) -> int:  # noqa: ARG001 -- as all work
-    """Give closed hours their sketches, each once; returns how many hours of prompts it was.
+    """Give closed hours their sketches, each once, and the days that are whole by it theirs.
 
-    What comes in late makes an hour due again, for the next call.
+    Returns how many hours of prompts it was. What comes in late makes an hour due again, for the next call.
     """
     done: set[Due] = set()
     while goes_on():
-        found = [each for each in _due(50 + len(done)) if each not in done]
+        found = [each for each in _due(BATCH + len(done)) if each not in done]
+        touched: dict[tuple[UUID, dt.date], set[UUID]] = defaultdict(set)
         for due in found:
-            sketch_hour(due)
+            subjects = sketch_hour(due)
+            for day in (due.hour.date(), due.hour.date() - DAY):  # the one before ended without an hour of its own
+                touched[due.tenant_id, day].update(subjects)
+        for (tenant_id, day), touched_subjects in sorted(touched.items()):
+            if day < timezone.now().date():
+                _sketch_day(tenant_id, sorted(touched_subjects), day)
         done.update(found)
         if not found:
             break
@@ -70,8 +78,8 @@ _Row = tuple[Any, ...]
 _Stale = tuple[_Series, int, float, float]
 
 
-def sketch_hour(due: Due) -> None:
-    """Sketch the stale metrics of one hour of a prompt, for the prompt and each of its versions.
+def sketch_hour(due: Due) -> set[UUID]:
+    """Sketch the stale metrics of one hour of a prompt; returns whose they are: the prompt's, and its versions'.
 
     What comes in meanwhile changes the count, so that the sketch is not taken for one of all of it.
     """
@@ -86,10 +94,7 @@ def sketch_hour(due: Due) -> None:
             """,
             rows,
         )
-    subjects = sorted({subject for (subject, _, _), _, _, _ in stale})
-    for day in (due.hour.date(), due.hour.date() - DAY):
-        if day < timezone.now().date():
-            _sketch_day(due.tenant_id, subjects, day)
+    return {subject for (subject, _, _), _, _, _ in stale}
 
 
 def _counted(due: Due) -> tuple[dict[_Series, dict[int, int]], list[_Stale]]:
@@ -132,31 +137,52 @@ def _sketched(due: Due, series: _Series, counts: sketch.Counts, count: int, *end
 
 # ----------------------------------------------------------------------------- a day
 def _sketch_day(tenant_id: UUID, subjects: list[UUID], day: dt.date) -> None:
-    """The sketch of a closed day, out of its hours', as far as all of them have theirs."""
+    """The sketches of a closed day, out of its hours', where all have theirs and the day's are not of all of them."""
     begin = dt.datetime.combine(day, dt.time(), dt.UTC)
-    hours: dict[_Series, list[MetricRollup]] = defaultdict(list)
-    rows = MetricRollup.objects.filter(tenant_id=tenant_id, subject_id__in=subjects)
-    for row in rows.filter(hour__gte=begin, hour__lt=begin + DAY).exclude(type=EXPOSURE):
-        hours[row.subject_id, row.type, row.name].append(row)
-    days = [
-        MetricDay(
-            tenant_id=tenant_id,
-            subject_id=subject,
-            day=day,
-            type=type_,
-            name=name,
-            count=sum(row.count for row in found),
-            sketch=sketch.packed(sketch.merged(bytes(row.sketch or b"") for row in found)),
-        )
-        for (subject, type_, name), found in sorted(hours.items())
-        if not any(row.is_stale for row in found)
-    ]
+    wanted = _days_wanted(tenant_id, subjects, day, begin)
+    hours = MetricRollup.objects.filter(tenant_id=tenant_id, subject_id__in=sorted({each[0] for each in wanted}))
+    hours = hours.filter(hour__gte=begin, hour__lt=begin + DAY, is_stale=False)
+    sketches: dict[_Series, list[bytes]] = defaultdict(list)
+    counts: dict[_Series, int] = defaultdict(int)
+    for subject, type_, name, count, packed in hours.values_list("subject_id", "type", "name", "count", "sketch"):
+        if (series := (subject, type_, name)) in wanted:
+            sketches[series].append(bytes(packed or b""))
+            counts[series] += count
     MetricDay.objects.bulk_create(
-        days,
+        (
+            MetricDay(
+                tenant_id=tenant_id,
+                subject_id=series[0],
+                day=day,
+                type=series[1],
+                name=series[2],
+                count=counts[series],
+                sketch=sketch.packed(sketch.merged(sketches[series])),
+            )
+            for series in sorted(sketches)
+        ),
         update_conflicts=True,
         update_fields=["count", "sketch"],
         unique_fields=["tenant_id", "subject_id", "day", "type", "name"],
     )
+
+
+def _days_wanted(tenant_id: UUID, subjects: list[UUID], day: dt.date, begin: dt.datetime) -> set[_Series]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT hours.subject_id, hours.type, hours.name FROM (
+                SELECT subject_id, type, name, sum(count) AS count FROM deployments_metricrollup
+                WHERE tenant_id = %s AND subject_id = ANY (%s) AND hour >= %s AND hour < %s AND type <> %s
+                GROUP BY subject_id, type, name HAVING NOT bool_or(is_stale)
+            ) hours
+            LEFT JOIN deployments_metricday day ON (day.tenant_id, day.day) = (%s, %s)
+                AND (day.subject_id, day.type, day.name) = (hours.subject_id, hours.type, hours.name)
+            WHERE day.count IS DISTINCT FROM hours.count
+            """,
+            [tenant_id, subjects, begin, begin + DAY, EXPOSURE, tenant_id, day],
+        )
+        return {(subject, type_, name) for subject, type_, name in cursor.fetchall()}
 
 
 # ----------------------------------------------------------------------------- partitions and age
