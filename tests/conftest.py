@@ -6,6 +6,7 @@ commits (threads, several processes) take the fixture `committed`, make a tenant
 nothing else, since append-only tables cannot be emptied: they have a database to themselves.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, TypeVar
@@ -53,6 +54,14 @@ def _static_files_are_looked_for_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_is_loaded_is_no_garbage() -> None:
+    """What is there before the first test stays: the collector does not look through all of it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 @pytest.fixture(scope="session")

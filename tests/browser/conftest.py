@@ -3,18 +3,23 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from http.cookies import Morsel
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
+from pytest_django import DjangoDbBlocker
 
 from prompts.models import Namespace
 from tenants.models import Actor, Tenant, User
-from tests import factories
+from tests import databases, factories
 from tests.live import serving
 
 PASSWORD = "blue-otters-eat-plums"
@@ -84,18 +89,39 @@ class Console:
         return name if SCREENSHOTS else f"{name}-{self.tenant.slug}"
 
     def as_person(self, name: str, *, width: int = 1280, **options: Any) -> Page:
-        """A new window of this person, logged in."""
+        """A new window of this person, who has logged in before."""
+        page = self._window(width, **options)
+        session = self._session_of(name)
+        page.context.add_cookies([{"name": session.key, "value": session.value, "url": self.address}])
+        page.goto(f"{self.address}/admin/")
+        return page
+
+    def log_in(self, name: str, page: Page | None = None) -> Page:
+        """A window in which this person logs in, as people do; a new one where none is given."""
+        user = User.objects.get(username=self.called(name))
+        user.set_password(PASSWORD)
+        user.save()
+        page = page or self._window(1280)
+        page.goto(f"{self.address}/admin/")
+        page.fill("input[name=username]", user.username)
+        page.fill("input[name=password]", PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_url(f"{self.address}/admin/")
+        return page
+
+    def _window(self, width: int, **options: Any) -> Page:
         context = self.browser.new_context(viewport={"width": width, "height": 900}, **options)
         self.contexts.append(context)
         context.set_default_timeout(WAIT)
         page = context.new_page()
         self.watched.watch(page, self.address)
-        page.goto(f"{self.address}/admin/")
-        page.fill("input[name=username]", self.called(name))
-        page.fill("input[name=password]", PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_url(f"{self.address}/admin/")
         return page
+
+    def _session_of(self, name: str) -> "Morsel[str]":
+        """The cookie of somebody who is logged in."""
+        client = Client()
+        client.force_login(User.objects.get(username=self.called(name)), backend="tenants.console.ConsoleBackend")
+        return client.cookies[settings.SESSION_COOKIE_NAME]
 
 
 @pytest.fixture(scope="session")
@@ -110,16 +136,24 @@ def started() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def served(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """One web server for all tests of this process, on the database for what is committed: its address."""
+    with ExitStack() as until_the_end:
+        with django_db_blocker.unblock(), databases.committing():
+            off = {"RATE_LIMIT_CONSOLE": "0", "RATE_LIMIT_ANONYMOUS": "0"}
+            address = until_the_end.enter_context(serving(environment=off))
+        yield address
+
+
 @pytest.fixture
-def console(committed: None, settings: Any, started: Browser) -> Iterator[Console]:
+def console(served: str, committed: None, settings: Any, started: Browser) -> Iterator[Console]:
     """A tenant with alice, who writes, bob, who reviews, and ada, who administers; and nothing else."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
-    tenant = factories.make_tenant()
-    with serving(environment={"RATE_LIMIT_CONSOLE": "0", "RATE_LIMIT_ANONYMOUS": "0"}) as address:
-        console = Console(address, started, Watched(), tenant)
-        yield console
-        for context in console.contexts:
-            context.close()
+    console = Console(served, started, Watched(), factories.make_tenant())
+    yield console
+    for context in console.contexts:
+        context.close()
     assert console.watched.faults == []
 
 
@@ -134,7 +168,6 @@ def person(console: Console) -> Person:
         actor = factories.make_actor(console.tenant, console.called(name), *groups)
         user = User.objects.get(pk=actor.author.pk)
         user.is_staff = True
-        user.set_password(PASSWORD)
         user.save()
         return actor
 

@@ -242,10 +242,7 @@ def test_what_was_typed_outlives_leaving_the_page(console: Console, alice: Actor
     with page.expect_navigation():
         page.keyboard.press("Control+s")
     assert "/admin/login/" in page.url
-    page.goto(f"{console.address}/admin/")
-    page.fill("input[name=username]", f"alice-{console.tenant.slug}")
-    page.fill("input[name=password]", "blue-otters-eat-plums")
-    page.click("button[type=submit]")
+    console.log_in("alice", page)
     opens(console, page, prompt)
     page.get_by_role("button", name="Bring it back").click()
     assert text_of(page).input_value() == "typed, and never saved"

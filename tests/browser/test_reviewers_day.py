@@ -65,7 +65,7 @@ def live(prompt: Prompt) -> int:
 
 
 def test_a_reviewers_day(console: Console, prompt: Prompt, pictures: Path) -> None:
-    bob = console.as_person("bob")
+    bob = console.log_in("bob")
     expect(bob.locator("section", has_text="Waits for you")).to_contain_text("default:support, version 2")
     bob.screenshot(path=pictures / "today.png")
     bob.click("text=default:support, version 2")

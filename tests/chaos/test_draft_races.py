@@ -169,7 +169,7 @@ def play(ground: Ground, *, rounds: int) -> None:
 
 @pytest.mark.full
 def test_of_eight_at_once_one_wins_and_the_others_are_told_who(ground: Ground) -> None:
-    play(ground, rounds=30)
+    play(ground, rounds=20)
 
 
 @pytest.mark.long

@@ -318,24 +318,30 @@ def assert_log_has_no_gaps(tenant: Tenant) -> None:
     assert [bytes(each) for _, each, _ in pairs[1:]] == [bytes(each) for _, _, each in pairs[:-1]]
 
 
-def assert_every_way_was_taken(tally: Tally, *, at_least: int) -> None:
+def seldom_taken(tally: Tally, *, at_least: int) -> list[str]:
     """A race in which a verb never went through, or was never refused, says nothing about it."""
-    for name, (_, _, refusals) in WAYS.items():
-        assert tally.of(name, done=True) >= at_least, tally.ends
-        assert tally.of(name, done=False) >= at_least * bool(refusals), tally.ends
+    return [
+        name
+        for name, (_, _, refusals) in WAYS.items()
+        if tally.of(name, done=True) < at_least or tally.of(name, done=False) < at_least * bool(refusals)
+    ]
 
 
 # ----------------------------------------------------------------------------- the races
 def race(ground: Ground, *, rounds: int) -> None:
-    tally = Tally()
+    """So many rounds, and up to as many again while chance has left a way out."""
+    tally, at_least, played = Tally(), rounds // 30, 0
     with no_deadlock(), Crowd(CLIENTS) as crowd:
-        for number in range(rounds):
+        for number in range(2 * rounds):
+            if number >= rounds and not seldom_taken(tally, at_least=at_least):
+                break
+            played += 1
             scene = ground.scene(number)
             crowd.play([partial(client_of_a_round, scene, tally, f"{number}-{client}") for client in range(CLIENTS)])
             assert_stands(scene.prompt, denied=tally.denied[scene.prompt.pk])
-    assert tally.ends.total() == rounds * CLIENTS * CALLS
+    assert tally.ends.total() == played * CLIENTS * CALLS
     assert_log_has_no_gaps(ground.tenant)
-    assert_every_way_was_taken(tally, at_least=rounds // 30)
+    assert seldom_taken(tally, at_least=at_least) == [], tally.ends
 
 
 @pytest.mark.full
@@ -419,7 +425,7 @@ def load(ground: Ground, *, seconds: float, threads: int = 16) -> None:
 
 @pytest.mark.full
 def test_sixteen_at_work_on_a_few_prompts_never_wait_for_each_other_in_a_ring(ground: Ground) -> None:
-    load(ground, seconds=10)
+    load(ground, seconds=5)
 
 
 @pytest.mark.long

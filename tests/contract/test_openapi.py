@@ -1,5 +1,6 @@
 """The OpenAPI document: whole, exact, and true of the server."""
 
+import copy
 import datetime as dt
 import re
 from collections.abc import Iterator
@@ -25,9 +26,10 @@ from prompts.models import Namespace, PolicyChange, Prompt
 from pvc import errors
 from pvc.schema import document as schema_document
 from pvc.schema import events, parts, refusals, story
-from tenants.models import Actor, Tenant
+from tenants.models import Actor
 from tenants.scopes import SCOPES
 from tests import factories
+from tests.conftest import Furnish
 from tests.factories import Client, error_of, json_of
 from webhooks.actions import endpoints, sending
 
@@ -198,8 +200,8 @@ def test_the_story_is_of_one_prompt() -> None:
     assert story.EXAMPLES["Rendering"][0][1]["versionId"] == version["id"]
 
 
-def test_the_storys_requests_get_the_storys_answers(admin: Actor, namespace: Namespace) -> None:
-    api = factories.client_of(admin)
+def test_the_storys_requests_get_the_storys_answers(db: None) -> None:
+    api = factories.client_of(factories.make_actor(factories.make_tenant()))
     assert api.post("/prompts", story.EXAMPLES["NewPrompt"][0][1]).status_code == 201
     assert api.post("/prompts", story.EXAMPLES["NewPrompt"][1][1]).status_code == 201
     version = json_of(api.post("/prompts/support-reply/versions", story.EXAMPLES["NewVersion"][0][1]))
@@ -301,9 +303,10 @@ def test_the_webhooks_are_the_events_that_are_sent() -> None:
 
 
 # ----------------------------------------------------------------------------- true of the server
-@pytest.fixture
-def ground(acme: Tenant, admin: Actor, namespace: Namespace) -> dict[str, Any]:
+def lay_ground(admin: Actor) -> dict[str, Any]:
     """What the calls below are about."""
+    acme = admin.tenant
+    namespace = Namespace.objects.get(tenant=acme, slug="default")
     prompt = factories.make_prompt(namespace, by=admin, slug="support-reply")
     version = factories.make_version(prompt, "Two: {{ issue }}", by=admin)
     archived = factories.make_prompt(namespace, by=admin, slug="archived")
@@ -318,7 +321,7 @@ def ground(acme: Tenant, admin: Actor, namespace: Namespace) -> dict[str, Any]:
     drafted = factories.make_prompt(namespace, by=admin, slug="drafted")
     draft = drafts.create_draft(drafted, content_of("text", "New"), by=admin)
     tier = tiers.create_tier(namespace, name="short", max_tokens=100, enforcement="warn", by=admin)
-    change = policy_change(acme, admin)
+    change = policy_change(admin)
     case = test_cases.create_test_case(prompt, "one", variables={}, assertions=ASSERTIONS, by=admin)
     harness = harnesses.register_harness("answers", url=HARNESS["url"], secret=HARNESS["secret"], by=admin)
     evaluation = runs.trigger(version, harness="builtin", by=admin)
@@ -345,12 +348,36 @@ def ground(acme: Tenant, admin: Actor, namespace: Namespace) -> dict[str, Any]:
     }
 
 
-def policy_change(tenant: Tenant, admin: Actor) -> PolicyChange:
+def policy_change(admin: Actor) -> PolicyChange:
     """A change of the policy of `agents` that somebody else asked for."""
     agents = namespaces.create_namespace("agents", name="Agents", by=admin)
-    somebody = factories.make_user(tenant)
-    asked = {"tenant": tenant, "namespace": agents, "requested_by": somebody}
+    somebody = factories.make_user(admin.tenant)
+    asked = {"tenant": admin.tenant, "namespace": agents, "requested_by": somebody}
     return PolicyChange.objects.create(**asked, changes={"required_approvals": 0})
+
+
+Laid = tuple[Actor, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def laid(furnish: Furnish[Laid]) -> Laid:
+    """An administrator and what the calls are about, made once."""
+
+    def lay() -> Laid:
+        admin = factories.make_actor(factories.make_tenant("acme"), "admin", "Administrator")
+        return admin, lay_ground(admin)
+
+    return furnish(lay)
+
+
+@pytest.fixture
+def admin(db: None, laid: Laid) -> Actor:
+    return copy.deepcopy(laid[0])
+
+
+@pytest.fixture
+def ground(db: None, laid: Laid) -> dict[str, Any]:
+    return copy.deepcopy(laid[1])
 
 
 ASSERTIONS = [{"type": "no_missing_variables"}]

@@ -380,13 +380,22 @@ def test_a_text_twice_as_long_costs_about_twice_as_much(kind: str) -> None:
     assert long <= 12 * 8_000
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("kind", HARD)
-def test_a_text_of_1_mib_costs_no_more_than_the_longest_that_is_read_and_is_never_a_pass(kind: str) -> None:
+def costs_no_more_than_the_longest_that_is_read_and_is_never_a_pass(text: str) -> None:
     effort = Effort(STEPS)
-    (found,) = Scanner().scan_all([HARD[kind](1_048_576)], effort)
+    (found,) = Scanner().scan_all([text], effort)
     assert found.status in ("warn", "block")
     assert STEPS - effort.steps <= 9 * Scanner().most
+
+
+@pytest.mark.parametrize("kind", HARD)
+def test_a_text_longer_than_is_read_costs_no_more_than_the_longest_that_is_and_is_never_a_pass(kind: str) -> None:
+    costs_no_more_than_the_longest_that_is_read_and_is_never_a_pass(HARD[kind](2 * Scanner().most))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", HARD)
+def test_a_text_of_1_mib_costs_no_more_than_the_longest_that_is_read_and_is_never_a_pass(kind: str) -> None:
+    costs_no_more_than_the_longest_that_is_read_and_is_never_a_pass(HARD[kind](1_048_576))
 
 
 def test_a_text_that_is_too_long_is_read_as_far_as_it_goes_and_said_to_be() -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import yaml
@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from prompts.content import Messages, content_of
 from prompts.merge import Clean, Hunk, MappingConflict, Merge, merge, merge_mappings, merge_messages, unresolved
 from tests.prompts import hard_texts
+
+Made = TypeVar("Made")
 
 #: How far a search has come in the merged text, base, theirs and mine; and who was the last to change something.
 State = tuple[int, int, int, int, str]
@@ -220,7 +222,7 @@ def test_of_any_three_texts(holds: Callable[[str, str, str], None], texts: tuple
     holds(*texts)
 
 
-@pytest.mark.full
+@pytest.mark.long
 @settings(deadline=None, max_examples=1_000)
 @given(triples())
 def test_of_a_thousand_times_three_texts(texts: tuple[str, str, str]) -> None:
@@ -275,19 +277,20 @@ def triple(name: str, size: int = hard_texts.LENGTH) -> tuple[str, str, str]:
     return mine[len(mine) // 2 :] + theirs[: len(theirs) // 2], theirs, mine
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """The time that the processor takes, the better of two times."""
-    taken = []
+def done_within(limit: float, work: Callable[[], Made]) -> Made:
+    """What comes of it; the processor takes fewer seconds than the limit, in the better of two tries."""
     for _ in range(2):
         started = time.process_time()
-        work()
-        taken.append(time.process_time() - started)
-    return min(taken)
+        made = work()
+        taken = time.process_time() - started
+        if taken < limit:
+            break
+    assert taken < limit
+    return made
 
 
-def nothing_new_is_missing(texts: tuple[str, str, str]) -> None:
+def nothing_new_is_missing(texts: tuple[str, str, str], merged: Merge) -> None:
     """Each line that a side has and the base has not is there as often, if that side is taken in conflicts."""
-    merged = merge(*texts)
     for text, resolved in ((texts[1], merged.resolved("theirs")), (texts[2], merged.resolved("mine"))):
         new, found = Counter(text.split("\n")), Counter(resolved.split("\n"))
         for line in set(texts[0].split("\n")):
@@ -297,16 +300,16 @@ def nothing_new_is_missing(texts: tuple[str, str, str]) -> None:
 
 @pytest.mark.parametrize("name", ["two kinds of lines", "empty lines", "lines in reverse"])
 def test_texts_made_to_be_slow_are_merged_at_once_and_no_worse_than_others(name: str) -> None:
-    nothing_new_is_missing(triple(name))
-    both_sides_are_treated_alike(*triple(name))
-    assert seconds(lambda: merge(*triple(name))) < 1
+    texts = triple(name)
+    nothing_new_is_missing(texts, done_within(1, lambda: merge(*texts)))
+    both_sides_are_treated_alike(*texts)
 
 
 def is_merged_at_once_whichever_is_the_base(name: str, *, size: int, within: float) -> None:
     base, theirs, mine = triple(name, size)
     for texts in ((base, theirs, mine), (theirs, mine, base), (mine, theirs, theirs[::-1])):
-        nothing_new_is_missing(texts)
-        assert seconds(lambda: merge(*texts)) < within  # noqa: B023 - called at once
+        merged = done_within(within, lambda: merge(*texts))  # noqa: B023 - called at once
+        nothing_new_is_missing(texts, merged)
 
 
 @pytest.mark.full
@@ -536,4 +539,4 @@ def test_chats_made_to_be_slow_are_merged_at_once(name: str, height: int) -> Non
     size = hard_texts.LENGTH // height
     texts = *HARD[name], HARD[name][0][::-1]
     base, theirs, mine = ([said("user", text[at : at + size]) for at in range(0, len(text), size)] for text in texts)
-    assert seconds(lambda: merge_messages(base, theirs, mine)) < 1
+    done_within(1, lambda: merge_messages(base, theirs, mine))

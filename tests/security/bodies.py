@@ -161,10 +161,18 @@ def lay_ground(by: Actor, author: Actor | None = None) -> Ground:
     return Ground(prompt, first, second, key, change, tier, case, harness, evaluation, webhook, delivery)
 
 
+def is_of_another(route: Route) -> bool:
+    """Whether the route's own call succeeds only on what somebody else wrote."""
+    return route.name in ("approve", "reject")
+
+
 def ground_for(route: Route, by: Actor) -> Ground:
-    """Rows on which the route's own call succeeds."""
-    decides = route.name in ("approve", "reject")
-    ground = lay_ground(by, author=factories.make_actor(by.tenant) if decides else by)
+    """Fresh rows on which the route's own call succeeds."""
+    return made_ready(lay_ground(by, author=factories.make_actor(by.tenant) if is_of_another(route) else by), route, by)
+
+
+def made_ready(ground: Ground, route: Route, by: Actor) -> Ground:
+    """Rows that were laid, on which the route's own call succeeds from now on."""
     if route.name == "unarchive-prompt":
         prompts.archive_prompt(ground.prompt, by=by)
     if route.name == "rollback":

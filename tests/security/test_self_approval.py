@@ -4,6 +4,7 @@ Through a gateway's key a request says who acts. Whatever it says, it is the aut
 production stays, nobody comes into being, and each try on an audited route is in the log as `<verb>.denied`.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from tenants import actions
 from tenants.models import Actor, Tenant, User
 from tenants.scopes import GATEWAY, SCOPES
 from tests import factories
+from tests.conftest import Furnish
 from tests.factories import Client, error_of
 from tests.security import bodies
 
@@ -79,8 +81,10 @@ class Ground:
             assert entry.data["code"] == error["code"], tried
 
 
-@pytest.fixture
-def ground(acme: Tenant, bob: Actor, eve: Actor) -> Ground:
+def lay_ground() -> Ground:
+    acme = factories.make_tenant("acme")
+    bob = factories.make_actor(acme, "bob", "Reviewer")
+    factories.make_actor(factories.make_tenant("other"), "eve", "Administrator")
     alice = actions.create_user("alice", groups=["Administrator"], email="alice@example.com", by=Actor.command(acme))
     author = Actor.command(acme, alice)
     actions.create_user("protege", groups=["Administrator"], by=author)
@@ -97,6 +101,16 @@ def ground(acme: Tenant, bob: Actor, eve: Actor) -> Ground:
     promotion.promote_pre_prod(second, by=author)
     machine = factories.make_user(acme, "gateway", "Administrator")
     return Ground(alice, prompt, second, Client(factories.make_key(machine, SCOPES).text))
+
+
+@pytest.fixture(scope="module")
+def laid(furnish: Furnish[Ground]) -> Ground:
+    return furnish(lay_ground)
+
+
+@pytest.fixture
+def ground(db: None, laid: Ground) -> Ground:
+    return copy.deepcopy(laid)
 
 
 # ----------------------------------------------------------------------------- the names

@@ -13,7 +13,7 @@ from django.db import connections
 from audit.models import OutboxEvent
 from tenants.models import Actor
 from tests import factories
-from tests.webhooks.processes import Process, wait_until, workers
+from tests.processes import Process, wait_until, workers
 from tests.webhooks.receivers import Outside, outside
 from webhooks import worker
 from webhooks.actions import endpoints, sending

@@ -1,7 +1,8 @@
-"""Workers in processes of their own, on the test's database and at the receiver's mercy."""
+"""Workers in processes of their own, on the test's database, and what ends them without a warning."""
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,12 +17,27 @@ from tests.live import ROOT, database_url
 
 PATIENCE = 180.0  # seconds
 QUIET: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-_CELERY = [sys.executable, "-m", "celery", "-A", "pvc", "worker", "-c", "1", "-l", "ERROR"]
+_CELERY = [sys.executable, "-m", "celery", "-A", "pvc", "worker", "-l", "ERROR"]
 
 Process = subprocess.Popen[bytes]
 
 
-def wait_until(happens: Callable[[], object], what: str) -> None:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+def is_there(port: int) -> bool:
+    """Whether somebody listens on a port of loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(happens: Callable[[], object], what: str = "it did not happen") -> None:
     end = time.monotonic() + PATIENCE
     while not happens():
         assert time.monotonic() < end, what
@@ -55,13 +71,16 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def workers(count: int, folder: Path) -> Iterator[list[Process]]:
-    """So many workers, which keep their checkpoints in `folder`; at the end of the block all are killed at once."""
+def workers(count: int, folder: Path, *, processes: int = 1) -> Iterator[list[Process]]:
+    """So many workers, each with so many processes in its pool, which keep their checkpoints in `folder`.
+
+    At the end of the block all are killed at once.
+    """
     variables = environment(AUDIT_ANCHOR_DIR=str(folder))
     with (folder / "workers.log").open("ab") as log, ExitStack() as group:
         said: dict[str, Any] = {**QUIET, "stderr": log}
         started = [
-            subprocess.Popen([*_CELERY, "-n", f"{number}@test"], cwd=ROOT, env=variables, **said)
+            subprocess.Popen([*_CELERY, "-c", str(processes), "-n", f"{number}@test"], cwd=ROOT, env=variables, **said)
             for number in range(count)
         ]
         group.callback(kill, *started)
