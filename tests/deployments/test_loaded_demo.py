@@ -11,6 +11,9 @@ import rfc8785
 from django.core.management import call_command
 
 from audit.models import AuditEntry
+from deployments import measures, results
+from deployments.measures import Subject
+from deployments.models import Deployment
 from evaluations.models import Evaluation
 from prompts.models import Namespace, Prompt, PromptVersion, Tag, TagMove
 from tenants.models import Tenant, User
@@ -122,3 +125,13 @@ def test_loading_twice_changes_nothing_and_says_so(acme: Tenant) -> None:
     assert (stored(acme), AuditEntry.objects.filter(tenant_id=acme.pk).count()) == (before, entries)
     assert out.getvalue().count("was there already") == 12
     assert out.getvalue().endswith("Nothing has changed: all 12 prompts were there already.\n")
+
+
+def test_traffic_is_split_and_what_came_of_it_is_measured(acme: Tenant) -> None:
+    deployment = Deployment.objects.for_display().get(tenant=acme)
+    assert (deployment.name, deployment.prompt.slug) == ("calm subjects", "email-subjects")
+    found = results.results_of(deployment, results.Metric("latency", "answer"), measures.since(72))
+    assert found["verdict"] == "better"
+    assert sum(each["exposures"] for each in found["variants"]) == 600
+    summary = measures.measures_of(Subject(acme.pk, deployment.prompt_id, is_version=False), measures.since(72)).summary
+    assert summary["quality"]["opened"]["count"] == 600

@@ -17,6 +17,8 @@ from django.core.management.base import CommandError
 
 from audit.unit import verb
 from deployments.actions import promotion
+from deployments.management.demo_split import DemoSplit
+from deployments.models.metrics import TYPES
 from evaluations import queue, worker
 from evaluations.actions import runs, test_cases
 from evaluations.assertions import checked
@@ -73,6 +75,7 @@ class Story:
     example: dict[str, Any]
     steps: tuple[Write | Move, ...]
     tests: tuple[FiledCase, ...] = ()
+    split: DemoSplit | None = None
 
     @property
     def name(self) -> str:
@@ -109,6 +112,8 @@ class Command(ActionCommand):
             told.append(_told(story, tenant, people))
             if story.tests and told[-1]["created"]:
                 _evaluate(story, tenant, people)
+            if story.split and told[-1]["created"]:
+                _split_traffic(story, story.split, tenant, people)
             if not options["json"]:
                 self.stdout.write(_line(told[-1]))
         for slug in sorted(approvals.keys() - there):
@@ -156,7 +161,7 @@ def read_approvals(folder: Path) -> dict[str, int]:
 def read_story(path: Path) -> Story:
     """One file, its texts checked as templates. Raises CommandError that says where and what."""
     with _naming(path):
-        written = _fields(_loaded(path), "description", "example", "history", type=TEXT, tests=[])
+        written = _fields(_loaded(path), "description", "example", "history", type=TEXT, tests=[], split=None)
         if written["type"] not in (TEXT, CHAT):
             raise Invalid(f"type is {TEXT} or {CHAT}.")
         if not isinstance(written["history"], list) or not isinstance(written["example"], dict):
@@ -169,7 +174,10 @@ def read_story(path: Path) -> Story:
             steps.append(_step(step, steps, written["type"]))
     with _naming(f"{path}, tests"):
         tests = tuple(map(_test, written["tests"]))
-    return Story(path, path.parent.name, path.stem, written["description"], written["example"], tuple(steps), tests)
+    with _naming(f"{path}, split"):
+        split = _split(written["split"]) if written["split"] else None
+    given = (written["description"], written["example"], tuple(steps), tests, split)
+    return Story(path, path.parent.name, path.stem, *given)
 
 
 def _loaded(path: Path) -> Any:
@@ -195,6 +203,14 @@ def _fields(written: Any, *required: str, **optional: Any) -> dict[str, Any]:
 def _test(written: Any) -> FiledCase:
     given = _fields(written, "name", "assertions", variables={})
     return FiledCase(given["name"], given["variables"], checked(given["assertions"]))
+
+
+def _split(written: Any) -> DemoSplit:
+    given = _fields(written, "name", "weights", "measured", sessions=500, hours=48)
+    measured = tuple(_fields(each, "type", "name", "unit", "means") for each in given["measured"])
+    if unknown := {each["type"] for each in measured} - set(TYPES):
+        raise Invalid(f"{min(unknown)} is no type of metric; there are {', '.join(TYPES)}.")
+    return DemoSplit(given["name"], given["weights"], given["sessions"], given["hours"], measured)
 
 
 def _step(step: Any, before: list[Write | Move], type_: str) -> Write | Move:
@@ -308,6 +324,12 @@ def _play(story: Story, namespace: Namespace, people: Mapping[str, Actor]) -> Pr
     if story.tests:
         test_cases.keep_test_cases(prompt, story.tests, by=people[first.by])
     return prompt
+
+
+def _split_traffic(story: Story, split: DemoSplit, tenant: Tenant, people: Mapping[str, Actor]) -> None:
+    with _naming(story.path):
+        prompt = Prompt.objects.get(tenant=tenant, namespace__slug=story.namespace, slug=story.slug)
+        split.play(prompt, by=people["alice"])
 
 
 def _evaluate(story: Story, tenant: Tenant, people: Mapping[str, Actor]) -> None:
