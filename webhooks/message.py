@@ -23,6 +23,7 @@ _SENTENCES = {
     "promotion.overridden": "{prompt}: version {number} is live by an override: {reason}",
     "promotion.rolled_back": "{prompt} went back to version {number}.",
     "eval.completed": "{prompt}: the evaluation of version {number} by {harnessId} {status}.",
+    "deployment.changed": "{prompt}: traffic is split {split} ({status}).",
     "policy.changed": "The policy of {namespace} changed.",
     "endpoint.disabled": "Webhooks to {host} were switched off: {reason}",
     "webhook.test": "This is a test. It works.",
@@ -51,9 +52,14 @@ def _whole(event: OutboxEvent) -> dict[str, Any]:
 
 def _for_chat(event: OutboxEvent) -> dict[str, str]:
     """Slack's simplest message; its three special characters are escaped as Slack asks."""
-    sentence = _SENTENCES.get(event.type, "{type}").format_map(_Said(event.data | {"type": event.type}))
+    said = {**event.data, "type": event.type, "split": _split_in_words(event.data.get("variants", []))}
+    sentence = _SENTENCES.get(event.type, "{type}").format_map(_Said(said))
     link = _link_of(event)
     return {"text": f"{sentence} <{link}|Look at it>" if link else sentence}
+
+
+def _split_in_words(variants: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{each['weight']} % version {each['number']}" for each in variants)
 
 
 class _Said(dict[str, Any]):
@@ -69,8 +75,9 @@ class _Said(dict[str, Any]):
 
 
 def _link_of(event: OutboxEvent) -> str | None:
-    """The page of the version that it is about, where people have an address to go to."""
-    version = event.data.get("versionId") or event.data.get("toVersionId")
-    if not (settings.PUBLIC_API_URL and version):
+    """The page of the version or the deployment that it is about, where people have an address to go to."""
+    version, deployment = event.data.get("versionId") or event.data.get("toVersionId"), event.data.get("deploymentId")
+    if not settings.PUBLIC_API_URL or not (version or deployment):
         return None
-    return f"{settings.PUBLIC_API_URL}{reverse('console:review', args=[version])}"
+    page = reverse("console:deployment", args=[deployment]) if deployment else reverse("console:review", args=[version])
+    return f"{settings.PUBLIC_API_URL}{page}"

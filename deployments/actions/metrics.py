@@ -167,7 +167,7 @@ def _upsert(tenant_id: UUID, hours: Hours) -> None:
             FROM json_to_recordset(%s) AS sent (subject_id uuid, hour bigint, type text, name text, prompt_id uuid,
                 is_sketched boolean, unit text, count bigint, total float8, squares float8, least float8,
                 greatest float8)
-            ORDER BY subject_id, hour, type, name
+            ORDER BY subject_id, hour, type COLLATE "C", name COLLATE "C"
             ON CONFLICT (tenant_id, subject_id, hour, type, name) DO UPDATE SET
                 unit = excluded.unit, count = kept.count + excluded.count, total = kept.total + excluded.total,
                 squares = kept.squares + excluded.squares, least = least(kept.least, excluded.least),

@@ -84,7 +84,7 @@ def sketch_hour(due: Due) -> set[UUID]:
     What comes in meanwhile changes the count, so that the sketch is not taken for one of all of it.
     """
     counts, stale = _counted(due)
-    stale.sort()  # the order in which others write them
+    stale.sort()  # in the order in which they are ingested, so that nobody waits in a circle
     rows = [_sketched(due, series, counts[series], count, *ends) for series, count, *ends in stale]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(
