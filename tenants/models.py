@@ -58,6 +58,8 @@ class User(AbstractUser):
     )
     created_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
+    #: The names of the groups, where they were read with the row (tenants/auth.py).
+    known_groups: list[str] | None = None
     objects: ClassVar[CanonicalUserManager] = CanonicalUserManager()
 
     class Meta:
@@ -86,7 +88,10 @@ class User(AbstractUser):
     @property
     def scopes(self) -> frozenset[str]:
         """What this user's groups allow, at this moment."""
-        return scopes_of(group.name for group in self.groups.all()) if self.is_active else frozenset()
+        if not self.is_active:
+            return frozenset()
+        known = self.known_groups
+        return scopes_of([group.name for group in self.groups.all()] if known is None else known)
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
