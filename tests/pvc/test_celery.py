@@ -14,6 +14,7 @@ from django.conf import settings as django_settings
 from django.db import OperationalError
 from django.utils.module_loading import import_string
 
+from deployments.actions import sketching
 from evaluations import queue, tasks, worker
 from pvc import celery, doorbell, store
 from pvc.breaker import redis_breaker
@@ -165,11 +166,13 @@ def test_rows_that_cannot_be_counted_are_not_worked_on(monkeypatch: pytest.Monke
 
 
 def test_what_is_due_is_worked_on_by_the_functions_that_are_named() -> None:
-    here, calls, deliveries = celery.WORK
+    here, calls, deliveries, sketches = celery.WORK
     assert import_string(deliveries.job) is deliver_due
     assert import_string(deliveries.waiting) is deliveries_waiting
     assert [import_string(each.job) for each in (here, calls)] == [worker.run_here, worker.call_due]
     assert [import_string(each.waiting) for each in (here, calls)] == [queue.waiting, queue.calls_waiting]
+    assert import_string(sketches.job) is sketching.sketch_due
+    assert import_string(sketches.waiting) is sketching.hours_waiting
     assert (tasks.run_due.name, calls.task) == (here.task, "") == (TASK, "")
 
 
