@@ -37,9 +37,10 @@ TABLE = f"""
     ALTER TABLE deployments_metricrollup SET (fillfactor = 70);
 """
 
-# The bucket of a value that is not negative, as deployments/sketch.py counts them: ln(1.04) is written out.
+# The bucket of a value that is not negative, as deployments/sketch.py counts them: ln(1.04) is written out. Not STRICT:
+# PostgreSQL then puts it into the query itself, which is several times as quick as to call it.
 BUCKET = """
-    CREATE FUNCTION deployments_bucket(value double precision) RETURNS int LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    CREATE FUNCTION deployments_bucket(value double precision) RETURNS int LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
         SELECT CASE WHEN value = 0 THEN -32768
             ELSE ceil(ln(value) / 0.03922071315328133::double precision)::int END
@@ -51,7 +52,7 @@ BUCKET = """
 MAINTAIN = f"""
     CREATE FUNCTION deployments_maintain_metrics(kept int, ahead int)
     RETURNS TABLE (done text, partition text, moved bigint) LANGUAGE plpgsql SECURITY DEFINER
-    SET search_path FROM CURRENT SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
+    SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
     DECLARE
         today date := current_date;
         day date;
@@ -85,6 +86,11 @@ MAINTAIN = f"""
             done := 'dropped';
             RETURN NEXT;
         END LOOP;
+    END $$;
+    -- It runs as the owner: nobody's temporary tables may stand in for ours.
+    DO $$ BEGIN
+        EXECUTE format('ALTER FUNCTION deployments_maintain_metrics(int, int) SET search_path = %I, pg_temp',
+            current_schema());
     END $$;
     REVOKE EXECUTE ON FUNCTION deployments_maintain_metrics(int, int) FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION deployments_maintain_metrics(int, int) TO {app_role()};
