@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from deployments import sketch
-from deployments.models import MetricDay, MetricRollup
+from deployments.models import Exposure, MetricDay, MetricRollup
 from deployments.models.metrics import EXPOSURE
 
 HOUR: Final = dt.timedelta(hours=1)
@@ -206,11 +206,12 @@ def maintain_partitions() -> list[Partition]:
 
 
 def purge_hours() -> int:
-    """Forget hours and days that are over METRICS_DAYS old; returns how many of both."""
+    """Forget hours, days and exposures that are over METRICS_DAYS old; returns how many of all."""
     before = _hour_of(timezone.now()) - settings.METRICS_DAYS * DAY
     hours, _ = MetricRollup.objects.filter(hour__lt=before).delete()
     days, _ = MetricDay.objects.filter(day__lt=before.date()).delete()
-    return hours + days
+    exposures, _ = Exposure.objects.filter(first_at__lt=before).delete()
+    return hours + days + exposures
 
 
 def rows_without_partition() -> int:

@@ -2,6 +2,7 @@
 
 from typing import Final, Self
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -122,6 +123,9 @@ class Exposure(models.Model):
     variant_id = models.UUIDField()
     session_id = models.CharField(max_length=LONGEST_SESSION_ID)
     first_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [BrinIndex(fields=["first_at"], name="exposures_by_age")]
 
     def __str__(self) -> str:
         return f"{self.session_id}: {self.variant_id}"

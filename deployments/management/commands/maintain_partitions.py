@@ -34,4 +34,4 @@ class Command(ActionCommand):
             lines.append(f"{result['moved']} rows had waited for their partition")
         if result["withoutPartition"]:
             lines.append(f"{result['withoutPartition']} rows or more lie in no partition of a day")
-        return "\n".join([*lines, f"{result['purged']} hours and days of metrics are forgotten"])
+        return "\n".join([*lines, f"{result['purged']} hours, days and exposures are forgotten"])
