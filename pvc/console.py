@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, reverse_lazy
 
 from audit import pages as log
-from deployments.pages import conflict, drafts, gate, home, library, namespaces, playground, review
+from deployments.pages import conflict, drafts, gate, home, library, measures, namespaces, playground, review, splits
 from evaluations.pages import cases, harnesses, runs
 from pvc.pages import button, page
 from tenants import pages as people
@@ -51,6 +51,19 @@ urlpatterns: list[URLPattern] = [
     page("harness/<uuid:harness_id>/", harnesses.HarnessPage, "harness"),
     button("harness/<uuid:harness_id>/change", harnesses.ChangeHarness, "change-harness"),
     button("harness/<uuid:harness_id>/remove", harnesses.RemoveHarness, "remove-harness"),
+    # deployments and metrics
+    page("deployments/", splits.DeploymentsPage, "deployments"),
+    page("prompt/<uuid:prompt_id>/deployments/", splits.DeploymentsPage, "prompt-deployments"),
+    page("prompt/<uuid:prompt_id>/deployments/new", splits.NewDeploymentPage, "new-deployment"),
+    button("prompt/<uuid:prompt_id>/deployments/create", splits.CreateDeployment, "create-deployment"),
+    page("deployment/<uuid:deployment_id>/", splits.DeploymentPage, "deployment"),
+    button("deployment/<uuid:deployment_id>/change-weights", splits.ChangeWeights, "change-weights"),
+    button("deployment/<uuid:deployment_id>/rename", splits.RenameDeployment, "rename-deployment"),
+    button("deployment/<uuid:deployment_id>/pause", splits.PauseDeployment, "pause-deployment"),
+    button("deployment/<uuid:deployment_id>/resume", splits.ResumeDeployment, "resume-deployment"),
+    button("deployment/<uuid:deployment_id>/archive", splits.ArchiveDeployment, "archive-deployment"),
+    page("prompt/<uuid:prompt_id>/metrics/", measures.PromptMeasuresPage, "prompt-metrics"),
+    page("version/<uuid:version_id>/metrics/", measures.VersionMeasuresPage, "version-metrics"),
     # drafts
     page("new-prompt/", drafts.NewPromptPage, "new-prompt"),
     button("new-prompt/make", drafts.MakePrompt, "make-prompt"),
@@ -109,6 +122,7 @@ _SIDEBAR: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
         (
             ("Today", "today", "console:home", "prompts:read"),
             ("Prompts", "article", "console:library", "prompts:read"),
+            ("Deployments", "call_split", "console:deployments", "prompts:read"),
             ("Namespaces", "folder_managed", "console:namespaces", "prompts:read"),
             ("Harnesses", "science", "console:harnesses", "admin"),
             ("Webhooks", "webhook", "console:webhooks", "webhooks:write"),

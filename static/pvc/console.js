@@ -182,7 +182,25 @@
     }
   }
 
+  /** What the weights of a split sum to, as they are typed. */
+  function sums() {
+    for (const split of all("[data-sums]")) {
+      const told = split.querySelector("[data-sum]");
+      const tell = () => {
+        const staying = all("[data-weight]", split).filter(
+          (each) => !each.closest("[role=group]").querySelector("[data-leaves-out]:checked"),
+        );
+        const sum = staying.reduce((all, each) => all + (/^\d+$/.test(each.value.trim()) ? Number(each.value) : 0), 0);
+        told.textContent = `Sum: ${sum} of 100.`;
+        told.classList.toggle("wrong", sum !== 100);
+      };
+      split.addEventListener("input", tell);
+      tell();
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
-    for (const start of [localTimes, dialogs, once, unfolding, keys, tryingOut, charts, copying, refreshing]) start();
+    const starts = [localTimes, dialogs, once, unfolding, keys, tryingOut, charts, copying, refreshing, sums];
+    for (const start of starts) start();
   });
 })();

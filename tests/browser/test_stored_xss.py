@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+import orjson
 import pytest
 
-from deployments.actions import promotion
+from deployments.actions import experiments, metrics, promotion
+from deployments.actions.experiments import Share
+from deployments.views.sent import items_in
 from evaluations.actions import runs, test_cases
 from evaluations.actions.runs import Outcome
 from evaluations.models import Harness
@@ -84,6 +87,7 @@ def filled(words: str, *, alice: Actor, bob: Actor, ada: Actor) -> tuple[Namespa
     )
     prompts.update_prompt(prompt, changes={"name": words[:200]}, by=alice)
     promotion.set_tag(prompt, "production", version=prompt.versions.get(), reason=words, by=bob)
+    measured(words, prompt, by=bob)
     factories.change_policy(namespace, required_approvals=2)
     draft = drafts.create_draft(
         prompt, content_of("text", f"{words} and more\n{{{{ x }}}}", declared, {}), change_note=words, by=alice
@@ -93,6 +97,15 @@ def filled(words: str, *, alice: Actor, bob: Actor, ada: Actor) -> tuple[Namespa
     drafts.create_draft(prompt, content_of("text", f"{words} yet unsealed"), by=alice)
     evaluated(words, prompt, by=bob)
     return namespace, prompt
+
+
+def measured(words: str, prompt: Prompt, *, by: Actor) -> None:
+    """A deployment and a metric of these words."""
+    version = prompt.versions.sealed().latest("number")
+    made = experiments.create_deployment(prompt, variants=[Share(version.pk, 100)], name=words[:100], by=by)
+    told = {"versionId": str(version.pk), "deploymentId": str(made.pk), "type": "cost", "value": 1}
+    item = {**told, "name": words[:100], "unit": words[:40], "dimensions": {words[:100]: words[:200]}}
+    metrics.ingest(items_in(orjson.dumps({"metrics": [item]})), by=by)
 
 
 def evaluated(words: str, prompt: Prompt, *, by: Actor) -> None:
@@ -121,6 +134,7 @@ def addresses(namespace: Namespace, prompt: Prompt, key_id: object) -> Iterator[
         "key_id": key_id,
         "case_id": prompt.test_cases.get().pk,
         "evaluation_id": prompt.evaluations.get().pk,
+        "deployment_id": prompt.deployments.get().pk,
         "harness_id": Harness.objects.filter(tenant=prompt.tenant).latest("pk").pk,
     }
     for route in PAGES:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from django.test import Client as Browser
 from django.urls import reverse
 
-from deployments.actions import promotion
+from deployments.actions import experiments, promotion
+from deployments.actions.experiments import Share
 from evaluations.actions import runs, test_cases
 from evaluations.models import Harness
 from prompts.actions import namespaces, tiers
@@ -62,12 +63,13 @@ def things_of(by: Actor) -> dict[str, Any]:
     """Something of each kind in a tenant, by the names that addresses have for them.
 
     A prompt with two versions, one of them live, one in pre-production; a draft; a tier; a change that waits; a key;
-    a harness, a test case, an evaluation that is not finished; a subscription with a delivery.
+    a harness, a test case, an evaluation that is not finished; a subscription with a delivery; a deployment.
     """
     namespace = namespaces.create_namespace("things", name="Things", required_approvals=0, by=by)
     prompt = factories.make_prompt(namespace, by=by, body="Dear {{ name }},\nthe answer is yes.")
     first = prompt.versions.get()
     promotion.set_tag(prompt, "production", version=first, by=by)
+    deployed = experiments.create_deployment(prompt, variants=[Share(first.pk, 100)], name="a trial", by=by)
     factories.change_policy(namespace, required_approvals=1, custom_tags=["pilot"])
     second = factories.make_version(prompt, "Dear {{ name }},\nthe answer is no.", by=by)
     promotion.promote_pre_prod(second, by=by)
@@ -83,6 +85,7 @@ def things_of(by: Actor) -> dict[str, Any]:
     endpoint = endpoints.create_endpoint("https://9.9.9.9/hook", events=["*"], by=by).endpoint
     sending.fan_out()
     return {
+        "deployment_id": deployed.pk,
         "webhook_id": endpoint.pk,
         "delivery_id": Delivery.objects.filter(endpoint=endpoint).latest("id").pk,
         "evaluation_id": runs.trigger(second, harness="builtin", by=by).pk,

@@ -156,6 +156,7 @@ WITHOUT_PASSWORD = {
     *("ask", "replace-pre-prod", "merge-pre-prod"),
     *("evaluate", "create-case", "change-case", "delete-case"),
     *("test-webhook", "replay-webhook", "redeliver"),
+    *("rename-deployment", "pause-deployment"),
 }
 
 
