@@ -158,7 +158,8 @@ def verdict(control: Reading, variants: Sequence[Reading], *, metric_type: str, 
 
 
 def _mismatch(ratio: float) -> str:
-    odds = f"chance would do that once in {1 / ratio:.2g} times" if ratio else "chance does not do that"
+    seldom = f"once in {float(f'{1 / ratio:.2g}'):,.0f} times" if ratio > 1e-9 else "less than once in a billion times"
+    odds = f"chance would do that {seldom}" if ratio else "chance does not do that"
     return f"The sessions are not split as the weights say ({odds}): do not trust these figures."
 
 

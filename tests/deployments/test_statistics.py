@@ -436,7 +436,7 @@ FINDINGS: dict[str, tuple[list[Reading], str, float | None, Finding]] = {
         [seen("version 2", 9, exposures=99)], "cost", 0.00099,
         Finding(
             Verdict.MISMATCH,
-            "The sessions are not split as the weights say (chance would do that once in 1e+03 times): "
+            "The sessions are not split as the weights say (chance would do that once in 1,000 times): "
             "do not trust these figures.",
         ),
     ),
