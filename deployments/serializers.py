@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from deployments.actions.experiments import CONTROL, Share
-from deployments.items import MOST_ITEMS
+from deployments.items import LONGEST_DIMENSION, MOST_DIMENSIONS, MOST_ITEMS
 from deployments.models import Deployment, Metric, Variant
 from deployments.models.experiments import LONGEST_NAME, LONGEST_SESSION_ID, MOST_VARIANTS, WHOLE
 from deployments.models.metrics import LONGEST_METRIC_NAME, LONGEST_UNIT, TYPES
@@ -20,14 +20,14 @@ LONGEST_HOLD = 60 * 24 * 90  # minutes
 
 
 class Whole(serializers.IntegerField):
-    """A whole number that is sent as one: no text, no truth value, no fraction."""
+    """A whole number: no text, no truth value, no fraction. 1.0 is one, as JSON Schema says."""
 
     default_error_messages = {"not_whole": "Send a whole number."}
 
     def to_internal_value(self, data: Any) -> int:
-        if type(data) is not int:
+        if type(data) is not int and not (isinstance(data, float) and data.is_integer()):
             self.fail("not_whole")
-        return super().to_internal_value(data)
+        return super().to_internal_value(int(data))
 
 
 class Weights(serializers.DictField):
@@ -75,9 +75,9 @@ class NewDeployment(Form):
     promptId = Id()
     name = Text(max_length=LONGEST_NAME, required=False, allow_null=True, allow_blank=True)
     variants = serializers.ListField(child=NewVariant(), min_length=1, max_length=MOST_VARIANTS)
-    status = serializers.ChoiceField(Deployment.STATUSES, required=False)
-    plan = serializers.ListField(child=Step(), required=False, max_length=MOST_STEPS)
-    guardrails = serializers.ListField(child=Guardrail(), required=False, max_length=MOST_GUARDRAILS)
+    status = serializers.ChoiceField((Deployment.ACTIVE, Deployment.PAUSED), required=False)
+    plan = serializers.ListField(child=Step(), required=False, allow_null=True, max_length=MOST_STEPS)
+    guardrails = serializers.ListField(child=Guardrail(), required=False, allow_null=True, max_length=MOST_GUARDRAILS)
 
 
 class DeploymentChanges(Form):
@@ -86,8 +86,8 @@ class DeploymentChanges(Form):
     name = Text(max_length=LONGEST_NAME, required=False, allow_null=True, allow_blank=True)
     variants = serializers.ListField(child=VariantChanges(), min_length=1, max_length=MOST_VARIANTS, required=False)
     status = serializers.ChoiceField(Deployment.STATUSES, required=False)
-    plan = serializers.ListField(child=Step(), required=False, max_length=MOST_STEPS)
-    guardrails = serializers.ListField(child=Guardrail(), required=False, max_length=MOST_GUARDRAILS)
+    plan = serializers.ListField(child=Step(), required=False, allow_null=True, max_length=MOST_STEPS)
+    guardrails = serializers.ListField(child=Guardrail(), required=False, allow_null=True, max_length=MOST_GUARDRAILS)
 
     schema_more: ClassVar = {
         "properties": {
@@ -210,6 +210,19 @@ class ResultsOut(serializers.Serializer[Any]):
 
 
 # ----------------------------------------------------------------------------- metrics
+@extend_schema_field(
+    {
+        "type": ["object", "null"],
+        "maxProperties": MOST_DIMENSIONS,
+        "propertyNames": {"minLength": 1, "maxLength": 100},
+        "additionalProperties": {"type": ["string", "number", "boolean", "null"], "maxLength": LONGEST_DIMENSION},
+        "description": "What else is known of it; kept with the row.",
+    }
+)
+class Dimensions(serializers.JSONField):
+    """Texts, numbers and truth values by name; deployments/items.py checks them."""
+
+
 class NewMetric(Form):
     """One thing that was measured."""
 
@@ -221,7 +234,7 @@ class NewMetric(Form):
     timestamp = serializers.DateTimeField(
         required=False, allow_null=True, help_text="From 30 days ago to 5 minutes ahead; now if absent."
     )
-    dimensions = FreeObject(required=False, allow_null=True, help_text="Up to 20 texts, numbers and truth values.")
+    dimensions = Dimensions(required=False)
     deploymentId = Id(required=False, allow_null=True, help_text="The deployment that served it, if one did.")
     sessionId = Text(required=False, allow_null=True, max_length=LONGEST_SESSION_ID)
 

@@ -46,20 +46,19 @@ class Served(msgspec.Struct, frozen=True):
     variant_id: str
     weight: int
     head: bytes
-    #: The head as the first part of a deflate stream that ends on a byte's edge, where it is worth it.
-    compressed_head: bytes | None
+    #: The head as the first part of a deflate stream that ends on a byte's edge.
+    compressed_head: bytes
 
     def to(self, session_id: str | None) -> Answer:
         """The whole answer for one session: what is the same for all of them was made once."""
         tail = orjson.dumps(session_id) + b"}"
         found = sha256(self.head)
         found.update(tail)
-        return Answer(self.head + tail, self._compressed(tail), found.hexdigest())
+        is_long = len(self.head) + len(tail) >= CompressionMiddleware.smallest
+        return Answer(self.head + tail, self._compressed(tail) if is_long else None, found.hexdigest())
 
-    def _compressed(self, tail: bytes) -> bytes | None:
+    def _compressed(self, tail: bytes) -> bytes:
         """The head's stream and the tail as its last block, stored as it is (RFC 1951, section 3.2.4)."""
-        if self.compressed_head is None:
-            return None
         length = len(tail)
         block = b"\x01" + length.to_bytes(2, "little") + (length ^ 0xFFFF).to_bytes(2, "little") + tail
         check = zlib.crc32(tail, zlib.crc32(self.head)).to_bytes(4, "little")
@@ -109,7 +108,7 @@ def _ready_of(tenant_id: UUID, deployment_id: UUID) -> _Ready:
     ready = KEPT.get(name, present)
     if ready is None:
         ready = _made_ready(_from_redis_or_loaded(tenant_id, deployment_id, present))
-        size = sum(_OVERHEAD + len(each.head) + len(each.compressed_head or b"") for each in ready.serving.variants)
+        size = sum(_OVERHEAD + len(each.head) + len(each.compressed_head) for each in ready.serving.variants)
         KEPT.put(name, present, ready, size=_OVERHEAD + size)
     return ready
 
@@ -181,8 +180,7 @@ def _served(deployment_id: str, row: _Row) -> Served:
         }
     )
     head = known[:-1] + b',"sessionId":'
-    is_long = len(head) >= CompressionMiddleware.smallest
-    return Served(str(row.variant_id), row.weight, head, _deflated(head) if is_long else None)
+    return Served(str(row.variant_id), row.weight, head, _deflated(head))
 
 
 def _deflated(head: bytes) -> bytes:

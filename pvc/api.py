@@ -219,6 +219,8 @@ class ApiViewSet(ViewSet):
     reading: ClassVar[frozenset[str]] = frozenset()
     #: Actions that wait for somebody outside: no unit of work is open round them, and Idempotency-Key is left aside.
     outside_units: ClassVar[frozenset[str]] = frozenset()
+    #: Actions that write and leave no audit entry.
+    unrecorded: ClassVar[frozenset[str]] = frozenset()
     #: Fields shown once: a replayed answer has null there.
     one_time_fields: ClassVar[tuple[str, ...]] = ()
 

@@ -395,7 +395,7 @@ WEBHOOK_ALLOWED_CIDRS = _networks("WEBHOOK_ALLOWED_CIDRS")
 
 # ----------------------------------------------------------------------------- metrics
 def _days(name: str, default: int, *, least: int) -> int:
-    days = int(env.int(name, default=default))
+    days = _number(name, default)
     if days < least:
         raise ImproperlyConfigured(f"{name} is {days}; it has to be {least} or more days.")
     return days

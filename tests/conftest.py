@@ -17,7 +17,7 @@ from django.conf import settings
 from django.test import override_settings
 from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]  # has no types
 
-from deployments import serving
+from deployments import serving, splits
 from prompts.models import Namespace
 from pvc import ratelimit, store
 from pvc.breaker import redis_breaker
@@ -109,6 +109,7 @@ def _plain_ground(settings: Any, request: pytest.FixtureRequest) -> Iterator[Non
     if "furnish" in request.fixturenames:
         generation.forget()
         serving.KEPT.clear()
+        splits.KEPT.clear()
         store.client().flushdb()
     yield
     store.client().close()

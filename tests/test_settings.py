@@ -229,13 +229,31 @@ def test_trusted_proxies_may_be_networks() -> None:
         "RATE_LIMIT_HOT",
         "RATE_LIMIT_CONSOLE",
         "GRANIAN_WORKERS",
+        "METRICS_RAW_DAYS",
+        "METRICS_DAYS",
     ],
 )
 def test_a_number_that_is_none_says_so(name: str) -> None:
     assert name in refusal({**GOOD, name: "many"})
 
 
+@pytest.mark.parametrize(
+    ("days", "sentence"),
+    [
+        ({"METRICS_RAW_DAYS": "30"}, "METRICS_RAW_DAYS is 30; it has to be 31 or more days."),
+        ({"METRICS_DAYS": "34"}, "METRICS_DAYS is 34; it has to be 35 or more days."),
+        ({"METRICS_RAW_DAYS": "90", "METRICS_DAYS": "89"}, "METRICS_DAYS is 89; it has to be 90 or more days."),
+    ],
+    ids=["fewer than may come in", "fewer than raw rows", "fewer than many raw rows"],
+)
+def test_metrics_are_kept_as_long_as_they_may_come_in(days: dict[str, str], sentence: str) -> None:
+    assert refusal({**GOOD, **days}) == sentence
+    least = {"METRICS_RAW_DAYS": "31", "METRICS_DAYS": "31"}
+    assert value("METRICS_DAYS", {**GOOD, **least}) == "31"
+
+
 def test_what_is_not_said_has_its_default() -> None:
+    assert (value("METRICS_RAW_DAYS", GOOD), value("METRICS_DAYS", GOOD)) == ("35", "400")
     limits = {"anonymous": 100, "write": 600, "read": 3000, "hot": 120_000, "console": 1200}
     assert value("RATE_LIMITS", GOOD) == repr(limits)
     assert value("LOG_LEVEL", GOOD) == "'INFO'"

@@ -91,7 +91,8 @@ def update_deployment(deployment: Deployment, changes: Mapping[str, Any], *, by:
     changed = {name: changes[name] for name in ("name", "status", "guardrails") if name in changes}
     changed = {name: value for name, value in changed.items() if getattr(deployment, name) != value}
     is_split_anew = shares is not None and _shares_of(present) != {each.version_id: each for each in shares}
-    if deployment.status == Deployment.ARCHIVED and (changed or is_split_anew or "plan" in changes):
+    is_planned_anew = changes.get("plan", deployment.plan) != deployment.plan
+    if deployment.status == Deployment.ARCHIVED and (changed or is_split_anew or is_planned_anew):
         raise DeploymentArchived("An archived deployment does not change any more. Make a new one.")
     for name, value in changed.items():
         setattr(deployment, name, value)

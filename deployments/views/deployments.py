@@ -14,6 +14,7 @@ from deployments.actions import experiments as actions
 from deployments.actions.promotion import PromotionBlocked
 from deployments.models import Deployment
 from deployments.models.experiments import LONGEST_SESSION_ID
+from deployments.models.metrics import LONGEST_METRIC_NAME
 from deployments.serializers import (
     DeploymentChanges,
     DeploymentOut,
@@ -30,6 +31,8 @@ from pvc.api import ApiViewSet, ImmutableField, without_read_only
 from pvc.errors import Invalid, NotFound
 from pvc.schema import page_of, refuses
 
+#: `type:name`, in characters.
+LONGEST_METRIC = len("latency:") + LONGEST_METRIC_NAME
 _FILTERS = [
     OpenApiParameter("promptId", {"type": "string", "format": "uuid"}, description="Of this prompt alone."),
     OpenApiParameter("status", {"type": "string", "enum": [*Deployment.STATUSES]}, description="In this state alone."),
@@ -83,8 +86,8 @@ class DeploymentViewSet(ApiViewSet):
             variants=shares_of(fields["variants"]),
             name=fields.get("name") or "",
             status=fields.get("status", Deployment.ACTIVE),
-            plan=fields.get("plan", []),
-            guardrails=fields.get("guardrails", []),
+            plan=fields.get("plan") or [],
+            guardrails=fields.get("guardrails") or [],
             by=self.actor,
         )
         return self.answer(self._shown(made.pk), status=201)
@@ -109,6 +112,8 @@ class DeploymentViewSet(ApiViewSet):
         fields = self.read(DeploymentChanges, body)
         if "name" in fields:
             fields["name"] = fields["name"] or ""
+        for name in {"plan", "guardrails"} & fields.keys():
+            fields[name] = fields[name] or []
         if "variants" in fields:
             _require_same_ids(fields["variants"], {str(each["versionId"]): each for each in shown["variants"]})
             fields["variants"] = shares_of(fields["variants"])
@@ -119,7 +124,7 @@ class DeploymentViewSet(ApiViewSet):
         parameters=[
             OpenApiParameter(
                 "metric",
-                {"type": "string", "minLength": 1, "maxLength": 110},
+                {"type": "string", "minLength": 1, "maxLength": LONGEST_METRIC},
                 required=True,
                 description="The metric's name; `type:name` where several types have one of that name.",
             ),
@@ -136,7 +141,7 @@ class DeploymentViewSet(ApiViewSet):
         """
         deployment = self._deployment(deployment_id)
         name = self.query("metric")
-        if not name:
+        if not 1 <= len(name) <= LONGEST_METRIC:
             raise Invalid.field("metric", "Say which: the name under which it was ingested.")
         metric = results.metric_named(name, deployment)
         return self.answer(results.results_of(deployment, metric, measures.since(hours_asked(self))))

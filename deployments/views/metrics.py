@@ -32,6 +32,7 @@ class IngestViewSet(ApiViewSet):
 
     scopes = {"ingest": "metrics:write"}
     rate = "hot"
+    unrecorded = frozenset({"ingest"})
     parser_classes = [UndecodedParser]
 
     @extend_schema(request=IngestForm, responses={201: IngestedOut})

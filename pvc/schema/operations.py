@@ -102,6 +102,10 @@ class ApiSchema(AutoSchema):
         return self.method != "GET" and self.view.action not in self.view.reading
 
     @property
+    def _records(self) -> bool:
+        return self._writes and self.view.action not in self.view.unrecorded
+
+    @property
     def _once(self) -> bool:
         """Whether an Idempotency-Key is honoured."""
         waits = self.view.is_public or self.view.action in self.view.outside_units
@@ -208,7 +212,7 @@ class ApiSchema(AutoSchema):
         names = ["X-Request-Id"] if self.view.is_public else ["X-Request-Id", *_LIMITS]
         names += ["ETag"] if self._answered_with(status) & parts.WITH_ETAG else []
         names += ["ETag-Of-Content"] if self._is_revalidated else []
-        names += ["X-Audit-Seq", "X-Audit-Hash"] if self._writes else []
+        names += ["X-Audit-Seq", "X-Audit-Hash"] if self._records else []
         return names + (["Idempotency-Replayed"] if self._once else [])
 
     def _refusals(self) -> list[Refusal]:
@@ -234,7 +238,7 @@ class ApiSchema(AutoSchema):
             codes[400].append("INVALID_CURSOR")
         if "{" in self.path:
             codes[404] = ["NOT_FOUND"]
-        if self._writes:
+        if self._records:
             codes[503].append("AUDIT_HEAD_BROKEN")
         for status, own in by_status(self._kinds).items():
             codes[status] = list(dict.fromkeys([*codes.get(status, []), *own]))

@@ -834,6 +834,9 @@ PARAMETERS: Final = {
     "promptId": ID.prompt,
     "sessionId": "customer-4711",
     "metric": "answer",
+    "hours": 24,
+    "status": "active",
+    "type": "latency",
 }
 
 

@@ -17,7 +17,8 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation.meta import CoveragePhaseData
 
 from audit import sealing
-from deployments.actions import promotion
+from deployments.actions import experiments, promotion
+from deployments.models import Deployment
 from evaluations.actions import harnesses, runs, test_cases
 from evaluations.models import Evaluation, Harness, TestCase
 from prompts.actions.drafts import create_draft, discard_draft
@@ -57,6 +58,8 @@ UNIQUE = {
     "create-test-cases": "name",
     "update-test-case": "name",
 }
+#: What splits traffic, or measures what came of it.
+SPLITTING = {"create-deployments", "update-deployment", "ingest"}
 #: A literal address, so that no name is looked up; nobody calls it here.
 PUBLIC_URL = "https://9.9.9.9/evaluate"
 
@@ -123,6 +126,14 @@ class World:
         asked = runs.trigger(prompt.versions.get(number=2), harness="builtin", by=self.admin)
         passed = runs.Outcome("passed", 1.0, cases=[])
         return runs.finish(asked, passed, by=self.admin)
+
+    def _deployment(self) -> Deployment:
+        """One of the text that is active, the same each time unless a call has ended it."""
+        found = Deployment.objects.filter(prompt=self.text, status=Deployment.ACTIVE).order_by("pk").first()
+        if found is not None:
+            return found
+        whole = [experiments.Share(self.text.versions.get(number=2).pk, 100)]
+        return experiments.create_deployment(self.text, variants=whole, by=self.admin)
 
     def _webhook(self) -> WebhookEndpoint:
         """One with a delivery, the same each time."""
@@ -279,6 +290,7 @@ class World:
             "template_id": "",
             **{name: str(uuid4()) for name in ("tier_id", "harness_id", "case_id", "evaluation_id", "delivery_id")},
             "webhook_id": str(self._webhook().pk),
+            "deployment_id": str(self._deployment().pk),
         }
         nowhere = {
             "ref": "no-such-prompt",
@@ -292,7 +304,7 @@ class World:
                 name: str(uuid4())
                 for name in ("version_id", "template_id", "tier_id", "harness_id", "case_id", "evaluation_id")
             },
-            **{name: str(uuid4()) for name in ("webhook_id", "delivery_id")},
+            **{name: str(uuid4()) for name in ("webhook_id", "delivery_id", "deployment_id")},
         }
         for name in names:
             yield {each: (nowhere if each == name else here)[each] for each in names}
@@ -323,6 +335,7 @@ class World:
             "webhook_id": lambda: str(self._webhook().pk),
             "delivery_id": lambda: str(Delivery.objects.filter(endpoint=self._webhook())[0].pk),
             "evaluation_id": lambda: str(self._evaluation(prompt).pk),
+            "deployment_id": lambda: str(self._deployment().pk),
         }
         for name in case.path_parameters:
             case.path_parameters[name] = here[name]()
@@ -379,8 +392,24 @@ class World:
         if {"content", "template"} <= body.keys():
             body["template"] = body["content"]
         self._aim_evaluation(body, case)
+        if case.operation.definition.raw["operationId"] in SPLITTING:
+            self._aim_split(body)
         if body.get("expiresAt"):
             body["expiresAt"] = "2999-01-01T00:00:00Z"
+
+    def _aim_split(self, body: dict[str, Any]) -> None:
+        """One version with all of the traffic, in the plan too; what is measured is of a version there is, just now."""
+        version = str(self.text.versions.get(number=2).pk)
+        if "promptId" in body:
+            body["promptId"] = str(self.text.pk)
+        if body.get("variants"):
+            body["variants"] = [{"versionId": version, "weight": 100}]
+        for step in body.get("plan") or []:
+            step["weights"] = {"control": 100}
+        for item in body.get("metrics") or []:
+            fitting = {"versionId": version, "value": min(item["value"], 1), "timestamp": timezone.now().isoformat()}
+            fitting["deploymentId"] = str(self._deployment().pk)
+            item.update({name: value for name, value in fitting.items() if item.get(name) is not None})
 
     def _aim_evaluation(self, body: dict[str, Any], case: Case[Any]) -> None:
         """A harness that may be called, a secret that is one, a pattern that RE2 reads."""

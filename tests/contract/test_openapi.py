@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator, FormatChecker  # type: ignore[impor
 
 from audit import sealing
 from audit.events import EVENTS, UNRECORDED
-from deployments.actions import promotion
+from deployments.actions import experiments, promotion
 from evaluations.actions import harnesses, runs, test_cases
 from evaluations.models import Evaluation
 from prompts.actions import drafts, namespaces, tiers
@@ -328,6 +328,8 @@ def lay_ground(admin: Actor) -> dict[str, Any]:
     Evaluation.objects.filter(pk=evaluation.pk).update(status="passed", completed_at=evaluation.created_at, due_at=None)
     webhook = endpoints.create_endpoint(PUBLIC_URL, events=["tag.moved"], by=admin).endpoint
     sending.fan_out()
+    whole = [experiments.Share(prompt.versions.get(number=1).pk, 100)]
+    deployment = experiments.create_deployment(prompt, variants=whole, by=admin)
     checkpoint = sealing.seal(acme.pk)
     assert checkpoint is not None
     return {
@@ -345,6 +347,7 @@ def lay_ground(admin: Actor) -> dict[str, Any]:
         "case_id": str(case.pk),
         "harness_id": str(harness.pk),
         "evaluation_id": str(evaluation.pk),
+        "deployment_id": str(deployment.pk),
     }
 
 
@@ -385,7 +388,14 @@ ASSERTIONS = [{"type": "no_missing_variables"}]
 HARNESS = {"name": "other", "url": "https://9.9.9.9/evaluate", "secret": "0123456789abcdef"}
 PUBLIC_URL = "https://9.9.9.9/hook"
 SUBSCRIPTION = {"url": PUBLIC_URL, "events": ["*"]}
+MEASURED = {"type": "latency", "name": "total", "value": 812.5, "unit": "ms"}
 BODIES: dict[str, Any] = {
+    "create-deployments": lambda ground: {
+        "promptId": ground["template_id"],
+        "variants": [{"versionId": ground["first_id"], "weight": 100}],
+    },
+    "update-deployment": lambda _: {"name": "Trial"},
+    "ingest": lambda ground: {"metrics": [{**MEASURED, "versionId": ground["first_id"]}]},
     "create-webhooks": lambda _: SUBSCRIPTION,
     "update-webhook": lambda _: {"active": False},
     "trigger-evaluation": lambda ground: {"versionId": ground["first_id"], "harnessId": "builtin"},
@@ -427,7 +437,7 @@ def path_parts(ground: dict[str, Any]) -> dict[str, str]:
         "namespace_id": "agents",
         **{name: ground[name] for name in ("key_id", "change_id", "template_id", "tier_id")},
         **{name: ground[name] for name in ("case_id", "harness_id", "evaluation_id")},
-        **{name: ground[name] for name in ("webhook_id", "delivery_id")},
+        **{name: ground[name] for name in ("webhook_id", "delivery_id", "deployment_id")},
     }
 
 
@@ -444,7 +454,8 @@ def call(api: Client, name: str, ground: dict[str, Any], **headers: str) -> Http
         parts_["namespace_id"] = "default"
     path = path.format_map(parts_)
     path += "?fromVersion=1&toVersion=2" if takes(name, "fromVersion") else ""
-    path += {"inclusion-proof": "?seq=1", "consistency-proof": f"?from={ground['sealed']}"}.get(name, "")
+    queries = {"inclusion-proof": "?seq=1", "consistency-proof": f"?from={ground['sealed']}"}
+    path += {**queries, "deployment-results": "?metric=total"}.get(name, "")
     body = BODIES[name](ground) if name in BODIES else None
     return api(method, path.removeprefix("/api/v1"), body, **headers)
 
@@ -531,7 +542,7 @@ def test_the_tenant_and_the_user_are_confirmed_where_it_is_described(ground: dic
         assert error_of(refused)["code"] == "TENANT_MISMATCH", name
     acts = {name for name in KEYED if call(as_admin, name, ground, X_User_Id="somebody").status_code == 403}
     assert acts == {name for name in KEYED if "USER_MISMATCH" in listed_codes(answers_of(name)["403"])}
-    assert set(KEYED) - acts == {"render", "render-version", "resolve", "render-by-name"}
+    assert set(KEYED) - acts == {"render", "render-version", "resolve", "render-by-name", "resolve-deployment"}
 
 
 def test_methods_not_described_answer_405(ground: dict[str, Any], as_admin: Client) -> None:

@@ -16,7 +16,8 @@ from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from deployments.actions import promotion
+from deployments.actions import experiments, promotion
+from deployments.models import Deployment
 from evaluations.actions import harnesses, runs, test_cases
 from evaluations.models import Evaluation, Harness, TestCase
 from prompts.actions import drafts, namespaces, prompts, tiers
@@ -97,6 +98,7 @@ class Ground:
     evaluation: Evaluation
     webhook: WebhookEndpoint
     delivery: Delivery
+    deployment: Deployment
     #: The actor's draft, where the route is about one.
     draft: PromptVersion | None = None
 
@@ -119,6 +121,7 @@ class Ground:
             "evaluation_id": str(self.evaluation.pk),
             "webhook_id": str(self.webhook.pk),
             "delivery_id": str(self.delivery.pk),
+            "deployment_id": str(self.deployment.pk),
         }
 
     @property
@@ -126,7 +129,7 @@ class Ground:
         """What no other tenant may ever see."""
         prompt = self.prompt
         rows = (prompt, prompt.tenant, self.first, self.second, self.key, self.change, self.tier, self.case)
-        more = (self.harness, self.evaluation, self.webhook, self.delivery)
+        more = (self.harness, self.evaluation, self.webhook, self.delivery, self.deployment)
         return [str(row.pk) for row in (*rows, *more)] + [prompt.slug]
 
 
@@ -158,7 +161,8 @@ def lay_ground(by: Actor, author: Actor | None = None) -> Ground:
     delivery = Delivery.objects.create(
         tenant=by.tenant, endpoint=webhook, event_id=uuid.uuid4(), type="tag.moved", due_at=timezone.now()
     )
-    return Ground(prompt, first, second, key, change, tier, case, harness, evaluation, webhook, delivery)
+    deployment = experiments.create_deployment(prompt, variants=[experiments.Share(second.pk, 100)], by=by)
+    return Ground(prompt, first, second, key, change, tier, case, harness, evaluation, webhook, delivery, deployment)
 
 
 def is_of_another(route: Route) -> bool:
@@ -202,6 +206,31 @@ _POLICY: Fields = {
     "default_harness": None,
     "evaluation_policy": {"mode": "require_pass", "threshold": 0.9, "harnesses": ["a"], "max_age_hours": 24},
 }
+
+
+def _split(ground: Ground) -> Fields:
+    """The version whose gate is open, and all else that a deployment has."""
+    version = str(ground.second.pk)
+    return {
+        "name": uuid.uuid4().hex,
+        "variants": [{"versionId": version, "weight": 100, "isControl": True}],
+        "plan": [{"weights": {version: 100}, "holdMinutes": 60, "minSessions": 100}],
+        "guardrails": [{"type": "latency", "name": "total", "direction": "up", "margin": 0.1}],
+    }
+
+
+def _measured(ground: Ground) -> Fields:
+    return {
+        "versionId": str(ground.second.pk),
+        "type": "latency",
+        "name": "total",
+        "value": 812.5,
+        "unit": "ms",
+        "timestamp": timezone.now().isoformat(),
+        "dimensions": {"model": "m", "cached": True},
+        "deploymentId": str(ground.deployment.pk),
+        "sessionId": "customer-4711",
+    }
 
 
 def valid_body(route: Route, ground: Ground) -> Fields:
@@ -303,6 +332,9 @@ def valid_body(route: Route, ground: Ground) -> Fields:
         ("POST", "test-cases"): {"name": unique, "variables": {"name": "you"}, "assertions": _ASSERTIONS},
         ("PUT", "test-case"): {"name": unique, "variables": {"name": "me"}, "assertions": _ASSERTIONS},
         ("DELETE", "test-case"): {},
+        ("POST", "deployments"): {"promptId": str(ground.prompt.pk), "status": "paused", **_split(ground)},
+        ("PUT", "deployment"): {"status": "active", **_split(ground)},
+        ("POST", "ingest"): {"metrics": [_measured(ground)]},
         ("POST", "api-keys"): {"name": "k", "scopes": ["prompts:read"], "expiresAt": "2100-01-01T00:00:00Z"},
         ("DELETE", "api-key"): {},
     }

@@ -32,7 +32,7 @@ PATHS = sorted({route.path for route in OBJECT_ROUTES})
 LISTS = [
     route
     for route in READ_ROUTES
-    if route.name in ("prompts", "namespaces", "templates", "pending-approvals", "api-keys", "audit-log")
+    if route.name in ("prompts", "namespaces", "templates", "pending-approvals", "api-keys", "audit-log", "deployments")
 ]
 
 
@@ -96,6 +96,9 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
         "GET /prompts/templates",
         "POST /prompts/templates",
         "POST /evaluations/trigger",
+        "GET /deployments",
+        "POST /deployments",
+        "POST /metrics/ingest",
         "GET /evaluations/harnesses",
         "POST /evaluations/harnesses",
         "GET /webhooks",
@@ -108,7 +111,7 @@ def test_every_route_without_a_parameter_is_a_list_or_makes_something() -> None:
 # ----------------------------------------------------------------------------- objects
 def missing(values: dict[str, str]) -> dict[str, str]:
     """The same parameters, naming nothing that ever was."""
-    ids = ("ref", "key_id", "namespace_id", "change_id", "version_id", "template_id", "tier_id")
+    ids = ("ref", "key_id", "namespace_id", "change_id", "version_id", "template_id", "tier_id", "deployment_id")
     return {**values, **{name: str(uuid.uuid4()) for name in ids}}
 
 
@@ -244,6 +247,42 @@ def test_a_template_has_no_namespace_or_tier_of_another_tenant(admin: Actor, eve
     changed = as_eve.put(f"/prompts/templates/{own.prompt.pk}", {"tier": str(foreign.tier.pk)})
     assert changed.status_code == 400
     assert not theirs.prompts.exists()
+
+
+def test_traffic_is_split_between_no_versions_of_another_tenant_or_prompt(
+    admin: Actor, eve: Actor, as_eve: Client
+) -> None:
+    foreign, own, other = bodies.lay_ground(admin), bodies.lay_ground(eve), bodies.lay_ground(eve)
+    as_eve.get("/deployments")  # notes the key's use, for a minute
+    before = rows_of(eve.tenant)["deployments.Variant"]
+    ids = (foreign.first.pk, foreign.prompt.pk, other.second.pk, uuid.uuid4())
+    shares = [{"variants": [{"versionId": str(each), "weight": 100}]} for each in ids]
+    for method, path, more in (
+        ("POST", "/deployments", {"promptId": str(own.prompt.pk)}),
+        ("PUT", f"/deployments/{own.deployment.pk}", {}),
+    ):
+        answers = [essence(as_eve(method, path, {**more, **each})) for each in shares]
+        assert answers == [answers[0]] * 4
+        assert answers[0][0] == 400
+    prompts = [str(each) for each in (foreign.prompt.pk, foreign.first.pk, uuid.uuid4())]
+    answers = [essence(as_eve.post("/deployments", {"promptId": each, **shares[0]})) for each in prompts]
+    assert answers == [answers[0]] * 3
+    assert answers[0][0] == 404
+    assert rows_of(eve.tenant)["deployments.Variant"] == before
+
+
+def test_nothing_is_measured_of_another_tenants_version_or_deployment(admin: Actor, eve: Actor, as_eve: Client) -> None:
+    foreign, own = bodies.lay_ground(admin), bodies.lay_ground(eve)
+    item = {"type": "latency", "name": "total", "value": 1, "unit": "ms", "sessionId": "a"}
+    versions = [str(each) for each in (foreign.first.pk, foreign.prompt.pk, uuid.uuid4())]
+    deployments = [str(each) for each in (foreign.deployment.pk, foreign.first.pk, uuid.uuid4())]
+    for bad in (
+        [{**item, "versionId": each} for each in versions],
+        [{**item, "versionId": str(own.first.pk), "deploymentId": each} for each in deployments],
+    ):
+        answers = [essence(as_eve.post("/metrics/ingest", {"metrics": [each]})) for each in bad]
+        assert answers == [answers[0]] * 3
+        assert answers[0][0] == 400
 
 
 def test_the_same_names_are_free_in_every_tenant(as_admin: Client, as_eve: Client) -> None:

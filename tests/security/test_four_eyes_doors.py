@@ -25,7 +25,8 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from audit.models import AuditEntry
-from deployments.actions import promotion
+from deployments.actions import experiments, promotion
+from deployments.models import Deployment, Variant
 from evaluations.actions import harnesses, test_cases
 from evaluations.models import Harness
 from prompts import pointers
@@ -53,7 +54,7 @@ PATH = "/prompts/guarded:support"
 class Ground:
     """A prompt of which version 2 was approved by two and is live; version 3 has one approval of two.
 
-    Its namespace has a budget tier.
+    Its namespace has a budget tier. Version 2 has all of a deployment's traffic too.
     """
 
     admin: Actor
@@ -63,6 +64,7 @@ class Ground:
     tier: BudgetTier
     reader: Client
     person: Client
+    deployment: Deployment
     door: str = ""
     calls: list[str] = field(default_factory=list)
     #: Whether the reading routes are asked after every single call, and buttons get every form.
@@ -88,6 +90,19 @@ class Ground:
         """What the table of tags says is live."""
         return list(self.prompt.tags.filter(name="production").values_list("version__number", "digest"))
 
+    def split(self) -> set[tuple[int, str]]:
+        """What the table of variants says is served, or is to be."""
+        variants = Variant.objects.standing().filter(prompt=self.prompt)
+        return set(variants.values_list("version__number", "digest"))
+
+    def resolved(self) -> list[list[Any]]:
+        """What sessions get of each deployment of the prompt that answers: anybody who may can stop one."""
+        paths = [
+            f"/deployments/{each.pk}/resolve?sessionId=s" for each in Deployment.objects.filter(prompt=self.prompt)
+        ]
+        answers = [_shown(self.reader.get(path), "versionNumber", "content") for path in paths]
+        return [rest for status, *rest in answers if status == 200]
+
     def require_same(self, call: str, *, is_refused: bool = False) -> None:
         """The tables are asked after every call; the reading routes after each that was not refused."""
         is_refused = is_refused and not self.is_thorough
@@ -97,6 +112,9 @@ class Ground:
         expected = [(2, live.digest)] if is_refused else [(2, live.digest), 200, *same, 200, *same, "active"]
         found = self.pointed() if is_refused else self.served()
         assert found == expected, f"{call} came through “{self.door}”, one of {len(DOORS)} doors"
+        assert self.split() <= {(2, live.digest)}, f"{call} came through “{self.door}”"
+        if not is_refused:
+            assert all(each == [2, live.body] for each in self.resolved()), f"{call} came through “{self.door}”"
 
     def call(self, method: str, path: str, body: Any = None, *, by: Client | None = None, **headers: str) -> Any:
         """One call, after which the same is served as before."""
@@ -160,7 +178,9 @@ def lay_ground() -> Ground:
     promotion.approve(versions[2], by=bob)
     tier = tiers.create_tier(namespace, name="short", max_tokens=1, enforcement="block", by=admin)
     reader = client_of(factories.make_actor(acme, "reader", "Author"))
-    return Ground(admin, bob, prompt, versions, tier, reader, client_of(admin))
+    whole = [experiments.Share(versions[1].pk, 100)]
+    deployment = experiments.create_deployment(prompt, variants=whole, by=admin)
+    return Ground(admin, bob, prompt, versions, tier, reader, client_of(admin), deployment)
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +310,32 @@ def _keys(ground: Ground) -> list[Any]:
     ]
 
 
+def _splits(ground: Ground) -> list[Any]:
+    """Ways to have something else served to some sessions: all, one, in a step to come, by its digest."""
+    approved = {"versionId": ground.id(2), "weight": 99, "isControl": True}
+    return [
+        *({"variants": [{"versionId": ground.id(number), "weight": 100}]} for number in (3, 4, 1)),
+        *({"variants": [approved, {"versionId": ground.id(number), "weight": 1}]} for number in (3, 1)),
+        {"variants": [{**approved, "weight": 100}, {"versionId": ground.id(3), "weight": 0}]},
+        {"variants": [{"versionId": ground.id(3), "weight": 100}], "status": "paused"},
+        {"variants": [{"versionId": ground.id(2), "weight": 100, "digest": ground.versions[2].digest}]},
+        {"plan": [{"weights": {ground.id(3): 100}, "holdMinutes": 0, "minSessions": 0}]},
+        {"status": "paused"},
+        {"status": "active"},
+    ]
+
+
+def _new_splits(ground: Ground) -> list[Any]:
+    whole = [{"versionId": ground.id(2), "weight": 100}]
+    return [{"promptId": str(ground.prompt.pk), "variants": whole, **each} for each in _splits(ground)]
+
+
+def _measured(ground: Ground) -> list[Any]:
+    item = {"type": "quality", "name": "judge", "value": 1, "unit": "share", "sessionId": "s"}
+    item["deploymentId"] = str(ground.deployment.pk)
+    return [{"metrics": [{**item, "versionId": ground.id(number)}]} for number in (2, 3)]
+
+
 #: What is sent to each write route. A route that is new says here what it could change.
 BODIES: dict[tuple[str, str], Bodies] = {
     ("POST", "render"): lambda _: [{"variables": {}}],
@@ -368,6 +414,9 @@ BODIES: dict[tuple[str, str], Bodies] = {
     ("POST", "rotate-webhook-secret"): _empty,
     ("POST", "replay-webhook"): lambda _: [{}, {"since": "2020-01-01T00:00:00Z"}],
     ("POST", "redeliver"): _empty,
+    ("POST", "deployments"): _new_splits,
+    ("PUT", "deployment"): _splits,
+    ("POST", "ingest"): _measured,
     ("POST", "api-keys"): _keys,
     ("DELETE", "api-key"): _empty,
 }
@@ -412,6 +461,7 @@ def _values(ground: Ground, name: str) -> list[str]:
         "case_id": [str(case.pk) for case in ground.prompt.test_cases.all()],
         "webhook_id": [str(each.pk) for each in WebhookEndpoint.objects.all()],
         "delivery_id": [str(each.pk) for each in Delivery.objects.order_by("-id")[:2]],
+        "deployment_id": [str(ground.deployment.pk)],
     }[name]
 
 
@@ -507,6 +557,7 @@ READING = {
     "webhooks_status",
 }
 EXCLUDED_COMMANDS = {
+    "maintain_partitions": "makes and drops the tables of what was measured; it is given no text and no version",
     "migrate": "brings the tables to this release; it is given no text and no version",
     "redact_audit": "takes out what entries of the log say, as the owner of the tables; it is given no text either",
 }
@@ -872,6 +923,49 @@ def bobs_key_is_revoked(ground: Ground) -> None:
     ground.every_road(3)
 
 
+def a_split_that_is_switched_on_again(ground: Ground) -> None:
+    """Stopped, changed while nobody looks, and switched on; taken out, and brought back."""
+    path, half = f"/deployments/{ground.deployment.pk}", [{"versionId": ground.id(3), "weight": 100}]
+    for body in (
+        {"status": "paused"},
+        {"variants": half},
+        {"status": "active", "variants": half},
+        {"status": "active"},
+    ):
+        ground.call("PUT", path, body)
+    for body in ({"status": "paused"}, {"variants": half}, {"status": "archived"}, {"status": "active"}):
+        ground.call("PUT", path, body)
+    ground.call("PUT", "/prompts/namespaces/guarded", {"required_approvals": 0})
+    ground.call("POST", "/deployments", {"promptId": str(ground.prompt.pk), "variants": half})
+
+
+def a_split_of_what_was_overridden_or_rolled_back(ground: Ground) -> None:
+    """What was live by an override has no approvals, and none comes of having been live."""
+    whole = [{"versionId": ground.id(1), "weight": 100}]
+    refused = ground.call("POST", "/deployments", {"promptId": str(ground.prompt.pk), "variants": whole})
+    assert json_of(refused)["error"]["code"] == "PROMOTION_BLOCKED"
+    ground.call("PUT", f"/deployments/{ground.deployment.pk}", {"variants": whole})
+
+
+def a_restored_variant(ground: Ground, tmp_path: Path) -> None:
+    """`loaddata` writes a variant past every verb."""
+    known = Variant.objects.get(deployment=ground.deployment)
+    version = ground.versions[2]
+    same = {name: str(getattr(known, f"{name}_id")) for name in ("tenant", "prompt", "deployment")}
+    rows = [
+        {"pk": pk, "fields": {**same, "version": str(version.pk), "digest": digest, "weight": weight}}
+        for pk in (str(known.pk), None)
+        for digest in (version.digest, known.digest)
+        for weight in (0, 100)
+    ]
+    for row in rows:
+        dump = tmp_path / "dump.json"
+        dump.write_text(json.dumps([{"model": "deployments.variant", **row}]))
+        with pytest.raises(DatabaseError), transaction.atomic():
+            call_command("loaddata", str(dump), verbosity=0)
+        ground.require_same(f"loaddata {row}")
+
+
 def a_restored_dump(ground: Ground, tmp_path: Path) -> None:
     """`loaddata` writes rows as they stand, past every verb; the database is asked all the same."""
     tag = ground.prompt.tags.get(name="production")
@@ -1047,6 +1141,9 @@ SCENARIOS: list[Callable[..., None]] = [
     a_prompt_that_shadows,
     a_gateways_key,
     bobs_key_is_revoked,
+    a_split_that_is_switched_on_again,
+    a_split_of_what_was_overridden_or_rolled_back,
+    a_restored_variant,
     a_restored_dump,
     a_draft_saved_after_the_approval,
     a_draft_that_says_what_was_approved,

@@ -127,12 +127,19 @@ def renamed(body: bytes, was: Ground, now: Ground) -> bytes:
 
 
 def is_taken(route: Route, hostile: Hostile) -> bool:
-    """Rendering takes the last of two values with one name (contract 1)."""
-    return route.name in ("render", "render-version", "render-by-name") and hostile.name.startswith("same-key-")
+    """Rendering and ingest take the last of two values with one name (contract 1)."""
+    return route.name in ("render", "render-version", "render-by-name", "ingest") and hostile.name.startswith(
+        "same-key-"
+    )
 
 
 #: What a read has to be asked with.
-QUERIES = {"diff": "?fromVersion=1&toVersion=2", "inclusion-proof": "?seq=1", "consistency-proof": "?from=1"}
+QUERIES = {
+    "diff": "?fromVersion=1&toVersion=2",
+    "inclusion-proof": "?seq=1",
+    "consistency-proof": "?from=1",
+    "deployment-results": "?metric=total",
+}
 
 
 def read_faults(client: Client, grounds: list[Ground]) -> Iterator[str]:
@@ -326,7 +333,7 @@ LIMITS = dict.fromkeys(
         *(("PUT", name) for name in ("prompt", "save-draft")),
     ],
     2048,
-) | dict.fromkeys([("POST", "render"), ("POST", "render-version"), ("POST", "render-by-name")], 1024)
+) | dict.fromkeys([("POST", name) for name in ("render", "render-version", "render-by-name", "ingest")], 1024)
 
 
 @pytest.mark.parametrize("route", WRITE_ROUTES, ids=str)
