@@ -1,6 +1,5 @@
 """Which variant a session is served: one answer in three implementations, shares as the weights, few moves."""
 
-import importlib.util
 import json
 import math
 import os
@@ -20,9 +19,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from deployments.assignment import POINTS, Arm, Split, greatest, point
-from tests.contract.test_examples import EXAMPLES, NODE
+from tests.contract.test_examples import NODE
+from tests.deployments.reference import FOLDER, loaded
+from tests.live import ROOT
 
-FOLDER = EXAMPLES / "assignment"
 COMMANDS = {
     "python": [sys.executable, "-I", str(FOLDER / "assign.py")],
     "javascript": [NODE, str(FOLDER / "assign.mjs")],
@@ -162,13 +162,7 @@ each_duel = pytest.mark.parametrize(("one", "two", "served"), DUELS.values(), id
 
 @pytest.fixture(scope="module")
 def reference() -> ModuleType:
-    """assign.py as a module."""
-    spec = importlib.util.spec_from_file_location("assign", FOLDER / "assign.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded()
 
 
 @each_duel
@@ -269,7 +263,7 @@ def test_another_process_answers_the_same() -> None:
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         told = subprocess.run(
             [sys.executable, "-c", program],
-            cwd=EXAMPLES.parent, env=environment, capture_output=True, text=True, check=True,
+            cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert told.stdout.split() == expected
 

@@ -15,14 +15,16 @@ from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 
 from deployments import splits
-from examples.assignment import assign
 from pvc import store
 from tenants.scopes import GATEWAY
 from tests import factories
 from tests.conftest import Furnish
 from tests.deployments import split_ground
+from tests.deployments.reference import loaded
 from tests.deployments.split_ground import Split
 from tests.factories import Client, error_of, json_of
+
+REFERENCE = loaded()
 
 Laid = tuple[Split, dict[str, Any], Split]
 ANSWER = ["versionId", "deploymentId", "variantId", "isControl", "versionNumber", "content", "sessionId"]
@@ -74,7 +76,8 @@ def served(split: Split, deployment: dict[str, Any], session: str | None = None)
 
 def expected(deployment: dict[str, Any], session: str) -> str:
     """The variant by the example that clients copy."""
-    return assign.assigned(deployment["id"], {each["id"]: each["weight"] for each in deployment["variants"]}, session)
+    weights = {each["id"]: each["weight"] for each in deployment["variants"]}
+    return str(REFERENCE.assigned(deployment["id"], weights, session))
 
 
 def prompt_of(split: Split, body: Any) -> dict[str, Any]:
