@@ -3,6 +3,8 @@
 Started as a program it reads questions from its standard input: lines of JSON, each with code and an environment.
 """
 
+import atexit
+import functools
 import json
 import os
 import subprocess
@@ -20,15 +22,14 @@ LIBRARIES = ("django.core.exceptions", "environ.fileaware_mapping", "structlog")
 class Copies:
     """The asking side: `python` runs code as a start of its own would, warnings being errors."""
 
-    def __enter__(self) -> "Copies":
+    def __init__(self) -> None:
         command = [sys.executable, "-W", "error", str(Path(__file__).resolve())]
         environment = {"PATH": os.environ["PATH"]}
         self._process = subprocess.Popen(
             command, cwd=REPOSITORY, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def end(self) -> None:
         self._process.communicate()
 
     def python(self, code: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -40,6 +41,14 @@ class Copies:
         pipes.stdin.flush()
         status, said, complained = json.loads(pipes.stdout.readline())
         return subprocess.CompletedProcess([code], status, said, complained)
+
+
+@functools.cache
+def asked() -> Copies:
+    """The one of this process, begun when it is first asked."""
+    copies = Copies()
+    atexit.register(copies.end)
+    return copies
 
 
 def _answer(code: str, environment: dict[str, str]) -> tuple[int, str, str]:

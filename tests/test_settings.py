@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from pvc import logs
-from tests.copies import Copies
+from tests import copies
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -25,22 +25,10 @@ GOOD = {
 SECRETS = ("SECRET_KEY", "API_KEY_PEPPER", "AUDIT_KEY")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _starts() -> Iterator[None]:
-    """Copies of one Python: each has read nothing of ours, and the libraries are read once."""
-    with Copies() as copies:
-        _copies.append(copies)
-        yield
-    _copies.clear()
-
-
-_copies: list[Copies] = []
-
-
 def python(code: str, environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
     """Run a line of Python with this environment and no other."""
     given = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "pvc.settings", **environment}
-    return _copies[0].python(code, given)
+    return copies.asked().python(code, given)
 
 
 def refusal(environment: Mapping[str, str], code: str = "import pvc.settings") -> str:

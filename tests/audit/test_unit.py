@@ -448,7 +448,7 @@ ELSEWHERE = {
     *("harness.registered", "harness.changed", "harness.removed", "evaluation.triggered", "evaluation.completed"),
     *("test_case.created", "test_case.changed", "test_case.deleted"),
     *("webhook.created", "webhook.changed", "webhook.deleted", "webhook.secret_rotated", "webhook.redelivered"),
-    *("webhook.replayed", "webhook.disabled"),
+    *("webhook.replayed", "webhook.disabled", "deployment.created", "deployment.changed"),
     *("promotion.requested", "promotion.overridden", "promotion.rolled_back", "version.approved", "version.rejected"),
 }
 

@@ -199,7 +199,10 @@ FORBIDDEN: dict[str, Row] = {
     "a failure begins again": (changed("failed", **BEGUN_AGAIN), FINAL),
     "an error begins again": (changed("error", **BEGUN_AGAIN), FINAL),
     "a finished run is written as it is": (changed("passed", status="status"), FINAL),
-    "all runs pass": ("UPDATE evaluations_evaluation SET status = 'passed'", FINAL),
+    "all runs that ended pass": (
+        "UPDATE evaluations_evaluation SET status = 'passed' WHERE completed_at IS NOT NULL",
+        FINAL,
+    ),
     "a run is moved to another version with its content": (
         changed("pending", version_id="%(second)s", digest="%(second_digest)s"),
         FINAL,

@@ -272,7 +272,10 @@ def log() -> Iterator[io.StringIO]:
 def everything_stored() -> str:
     """Every row of every table of this database, as text."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
+        cursor.execute(
+            "SELECT oid::regclass::text FROM pg_class"
+            " WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace"
+        )
         tables = [name for (name,) in cursor.fetchall()]
         found = []
         for table in tables:

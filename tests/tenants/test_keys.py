@@ -96,7 +96,10 @@ def test_no_text_breaks_the_comparison(text: str) -> None:
 def every_row() -> str:
     """All rows of all tables, as PostgreSQL writes them; bytes are hex there."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        cursor.execute(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = 'public'::regnamespace ORDER BY 1"
+        )
         tables = [table for (table,) in cursor.fetchall()]
         rows: list[str] = []
         for table in tables:
