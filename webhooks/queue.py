@@ -80,18 +80,24 @@ def endpoints_with_work(but: Collection[UUID]) -> list[Waiting]:
 
 
 def claim(endpoint_id: UUID, most: int) -> list[Taken]:
-    """Up to so many of an endpoint's due deliveries, the longest due first, for one lease."""
+    """Up to so many of an endpoint's due deliveries, the longest due first, for one lease.
+
+    MATERIALIZED: they are chosen once. In a subquery of the UPDATE, the planner may choose anew for every row, each
+    time up to so many.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE webhooks_delivery SET due_at = clock_timestamp() + %s * interval '1 second',
-                token = token + 1, claims = claims + 1
-            WHERE id IN (
+            WITH due AS MATERIALIZED (
                 SELECT id FROM webhooks_delivery WHERE endpoint_id = %s AND due_at <= clock_timestamp()
                 ORDER BY due_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
-            ) RETURNING id, endpoint_id, event_id, attempts, token, claims
+            )
+            UPDATE webhooks_delivery delivery SET due_at = clock_timestamp() + %s * interval '1 second',
+                token = token + 1, claims = claims + 1
+            FROM due WHERE delivery.id = due.id
+            RETURNING delivery.id, endpoint_id, event_id, attempts, token, claims
             """,
-            [LEASE, endpoint_id, most],
+            [endpoint_id, most, LEASE],
         )
         return [Taken._make(row) for row in cursor.fetchall()]
 

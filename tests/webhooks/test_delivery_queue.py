@@ -50,6 +50,20 @@ def test_what_one_worker_has_taken_another_does_not_get(admin: Actor, endpoint: 
     assert (queue.waiting(), queue.endpoints_with_work([])) == (0, [])
 
 
+@pytest.mark.parametrize(
+    "off", ["hashjoin, mergejoin, hashagg, sort, material", "nestloop, hashjoin", "mergejoin, nestloop"]
+)
+def test_no_more_than_there_is_room_for_whatever_the_planner_makes_of_it(
+    admin: Actor, endpoint: WebhookEndpoint, off: str
+) -> None:
+    """A LIMIT in a subquery holds for each time that it is run, and a nested loop may run it for every row."""
+    tell(admin, 9)
+    with connection.cursor() as cursor:
+        for method in off.split(", "):
+            cursor.execute(f"SET LOCAL enable_{method} = off")
+        assert [len(queue.claim(endpoint.pk, 2)) for _ in range(3)] == [2, 2, 2]
+
+
 def test_a_lease_lasts_thirty_seconds_by_the_clock_of_the_database(admin: Actor, endpoint: WebhookEndpoint) -> None:
     tell(admin)
     taken_one(endpoint)
