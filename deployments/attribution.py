@@ -9,14 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from deployments.items import Item
+from deployments.items import MOST_FAULTS, Item
 from deployments.models import Variant
 from prompts.models import PromptVersion
 from pvc.errors import Invalid
 
 #: About 30 MB of memory; past that it begins anew.
 MOST_KNOWN: Final = 100_000
-MOST_FAULTS: Final = 50
 
 
 class Place(NamedTuple):

@@ -10,6 +10,8 @@ from deployments.models.metrics import COST, GREATEST_VALUE, LATENCY, LONGEST_ME
 
 MOST_ITEMS: Final = 1_000
 MOST_DIMENSIONS: Final = 20
+#: How many bad items are named at most.
+MOST_FAULTS: Final = 50
 LONGEST_DIMENSION: Final = 200
 GREATEST_WHOLE: Final = 2**53 - 1
 

@@ -1,9 +1,10 @@
 """What stands between a version and production: asked under the lock by the verbs, and by whoever shows it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from evaluations import gate, history
@@ -16,11 +17,17 @@ def unmet_of(version: PromptVersion, policy: NamespacePolicy) -> list[dict[str, 
     return unmet_by(version, policy, history.runs_of([version])[version.pk])
 
 
-def unmet_in_split(version: PromptVersion, policy: NamespacePolicy) -> list[dict[str, Any]]:
-    """What is missing for a variant of a deployment. Approvals that a promotion has spent count here; none is spent."""
-    if version.is_rejected:
-        return [_rejected(version)]
-    return unmet_by(version, policy, history.runs_of([version])[version.pk], spent_too=True)
+def unmet_in_split(versions: Collection[PromptVersion], policy: NamespacePolicy) -> dict[UUID, list[dict[str, Any]]]:
+    """What is missing for variants of a deployment, by version, in as many queries for all as for one.
+
+    Approvals that a promotion has spent count here; none is spent.
+    """
+    prefetch_related_objects([*versions], "approvals", "contributors")
+    runs = history.runs_of(versions)
+    return {
+        each.pk: [_rejected(each)] if each.is_rejected else unmet_by(each, policy, runs[each.pk], spent_too=True)
+        for each in versions
+    }
 
 
 def unmet_by(

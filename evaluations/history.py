@@ -16,14 +16,14 @@ NO_CASES = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 def runs_of(versions: Iterable[PromptVersion]) -> dict[UUID, list[Run]]:
     """What counts for each of these versions, by the version's id; as many queries for all as for one."""
-    by_content = {(version.prompt_id, version.digest): version.pk for version in versions}
-    found: dict[UUID, list[Run]] = {pk: [] for pk in by_content.values()}
-    newest = newest_on(by_content)
+    contents = {version.pk: (version.prompt_id, version.digest) for version in versions}
+    found: dict[tuple[UUID, str], list[Run]] = {content: [] for content in contents.values()}
+    newest = newest_on(found)
     prompts = {row.prompt_id for row in newest if row.kind == Evaluation.BUILT_IN}
     sets = cases_digests(prompts) if prompts else {}
     for row in newest:
-        found[by_content[row.prompt_id, row.digest]].append(_run(row, sets.get(row.prompt_id, NO_CASES)))
-    return found
+        found[row.prompt_id, row.digest].append(_run(row, sets.get(row.prompt_id, NO_CASES)))
+    return {pk: found[content] for pk, content in contents.items()}  # two versions may have the same content
 
 
 def newest_on(contents: Collection[tuple[UUID, str]]) -> list[Evaluation]:

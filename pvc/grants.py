@@ -32,3 +32,11 @@ def refuse(constraint: str) -> str:
     return (
         f"RAISE EXCEPTION '{constraint}' USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{constraint}';"
     )
+
+
+def trigger(name: str, when: str, table: str, function: str, each: str = "ROW") -> str:
+    """SQL: a trigger that a session cannot switch off (`session_replication_role`)."""
+    return f"""
+        CREATE TRIGGER {name} {when} ON {table} FOR EACH {each} EXECUTE FUNCTION {function};
+        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name};
+    """

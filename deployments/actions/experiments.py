@@ -4,7 +4,7 @@ A variant asks what the policy of its namespace asks of a version in production,
 many approvals of its content, spent by a promotion or not, and an open gate. A deployment spends none.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -172,9 +172,10 @@ def _versions_of(prompt: Prompt, shares: Sequence[Share]) -> dict[UUID, PromptVe
     return found
 
 
-def _require_allowed(versions: Any, terms: NamespacePolicy) -> None:
+def _require_allowed(versions: Collection[PromptVersion], terms: NamespacePolicy) -> None:
+    missing = policy.unmet_in_split(versions, terms)
     for version in versions:
-        if unmet := policy.unmet_in_split(version, terms):
+        if unmet := missing[version.pk]:
             about = f"Version {version.number}: {unmet[0]['message']} Nothing was changed."
             raise PromotionBlocked(about, unmet=unmet, versionId=str(version.pk))
 

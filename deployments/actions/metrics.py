@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from audit.unit import verb
 from deployments import attribution
 from deployments.attribution import Place
-from deployments.items import TYPE_OF, Item
+from deployments.items import MOST_FAULTS, TYPE_OF, Item
 from deployments.models.metrics import EXPOSURE, FIRST, MET
 from pvc.errors import Invalid
 from pvc.ids import new_id
@@ -27,7 +27,6 @@ from tenants.models import Actor
 #: How old an item may be, and how far ahead its clock.
 OLDEST: Final = dt.timedelta(days=30)
 FURTHEST_AHEAD: Final = dt.timedelta(minutes=5)
-MOST_FAULTS: Final = 50
 _HOUR: Final = 3600
 
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from pvc.grants import app_role, foreign_key, refuse
+from pvc.grants import app_role, foreign_key, refuse, trigger
 
 FOREIGN_KEYS = [
     ("deployment_of_its_prompt", "deployments_deployment", "tenant_id, prompt_id", "prompts_prompt", "tenant_id, id"),
@@ -21,13 +21,6 @@ FOREIGN_KEYS = [
         "tenant_id, prompt_id, id, digest",
     ),
 ]
-
-
-def trigger(name, when, table, function, each="ROW"):
-    return f"""
-        CREATE TRIGGER {name} {when} ON {table} FOR EACH {each} EXECUTE FUNCTION {function};
-        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name};
-    """
 
 
 DEPLOYMENTS = f"""

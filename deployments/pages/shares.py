@@ -12,7 +12,6 @@ from django.http import QueryDict
 from deployments import policy
 from deployments.models import Variant
 from deployments.models.experiments import MOST_VARIANTS, WHOLE
-from evaluations import history
 from prompts.models import Prompt, PromptVersion
 from prompts.names import PRODUCTION, STAGING
 
@@ -63,18 +62,9 @@ def candidates(prompt: Prompt, variants: Collection[Variant] = ()) -> list[Candi
     versions = prompt.versions.sealed().filter(
         Q(pk__in=chosen) | Q(pk__in=prompt.tags.filter(name__in=(PRODUCTION, STAGING)).values("version"))
     )
-    found = list(versions.with_status().prefetch_related("contributors").defer("body", "variables", "config"))
-    runs = history.runs_of(found)
-    terms = prompt.namespace.policy
-    return [
-        Candidate(
-            version,
-            policy.unmet_in_split(version, terms)
-            if version.is_rejected
-            else policy.unmet_by(version, terms, runs[version.pk], spent_too=True),
-        )
-        for version in sorted(found, key=lambda each: -each.number)
-    ]
+    found = list(versions.with_status().defer("body", "variables", "config").order_by("-number"))
+    missing = policy.unmet_in_split(found, prompt.namespace.policy)
+    return [Candidate(version, missing[version.pk]) for version in found]
 
 
 # ----------------------------------------------------------------------------- rows

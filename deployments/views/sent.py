@@ -5,15 +5,13 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 
-from deployments.items import MOST_ITEMS, Item
+from deployments.items import MOST_FAULTS, MOST_ITEMS, Item
 from pvc.errors import Invalid
 from pvc.strict_json import InvalidJSON
-
-MOST_FAULTS: Final = 50
 
 
 class Sent(msgspec.Struct, forbid_unknown_fields=True):

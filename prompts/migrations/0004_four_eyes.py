@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from pvc.grants import app_role, foreign_key, refuse
+from pvc.grants import app_role, foreign_key, refuse, trigger
 
 FOREIGN_KEYS = [
     (
@@ -22,13 +22,6 @@ FOREIGN_KEYS = [
     ("target_in_tenant", "prompts_preprodtarget", "tenant_id, version_id", "prompts_promptversion", "tenant_id, id"),
     ("policy_change_in_tenant", "prompts_policychange", "tenant_id, namespace_id", "prompts_namespace", "tenant_id, id"),
 ]
-
-
-def trigger(name, when, table, function, each="ROW"):
-    return f"""
-        CREATE TRIGGER {name} {when} ON {table} FOR EACH {each} EXECUTE FUNCTION {function};
-        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name};
-    """
 
 
 # A tag moves with the newest entry of its history. Production asks, besides, what the policy of the namespace asks:
